@@ -26,7 +26,10 @@ pub mod webhook_deliveries;
 
 // Operators.
 pub mod login_failures;
+pub mod operator_devices;
+pub mod operator_recovery_codes;
 pub mod operator_sessions;
+pub mod operator_tokens;
 pub mod operators;
 
 // FreeRADIUS's own tables.

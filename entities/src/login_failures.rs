@@ -5,7 +5,8 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "login_failures")]
 pub struct Model {
-    /// An address, or the network that a single client may own (a /64 of IPv6).
+    /// For wrong tokens an address, or the network that a single client may own (a /64 of IPv6). For wrong
+    /// passwords the name, with the browser if it is known.
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
     /// Since the last successful log-in; old failures are deleted.

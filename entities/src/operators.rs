@@ -1,4 +1,4 @@
-//! Operators. Their tokens are stored only as hashes.
+//! Operators, their passwords (Argon2id), and the secrets of their authenticators.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,10 +11,18 @@ pub struct Model {
     pub name: String,
     /// `viewer` or `admin`.
     pub role: String,
-    #[sea_orm(unique)]
-    pub token_hash: String,
     pub created_at: DateTimeUtc,
     pub disabled_at: Option<DateTimeUtc>,
+    /// As a PHC string; null without a password.
+    pub password_hash: Option<String>,
+    /// Whether an admin has made the password: its first log-in uses it up.
+    pub password_once: bool,
+    /// In base32, as an authenticator reads it.
+    pub totp_secret: Option<String>,
+    /// Whether a code of the authenticator was seen, so that each log-in needs one.
+    pub totp_confirmed: bool,
+    /// The step of the last code that was used; it and earlier ones are refused.
+    pub totp_last_step: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -38,6 +38,7 @@ mod m20261130_0028_doctor;
 mod m20261130_0029_code_spelling;
 mod m20261130_0030_session_sources;
 mod m20261130_0033_routers;
+mod m20261130_0034_operator_access;
 
 pub use run::{Step, down, status, up};
 
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_0029_code_spelling::Migration),
             Box::new(m20261130_0030_session_sources::Migration),
             Box::new(m20261130_0033_routers::Migration),
+            Box::new(m20261130_0034_operator_access::Migration),
         ]
     }
 }

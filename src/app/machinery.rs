@@ -216,9 +216,7 @@ impl Machinery {
         run.each(Task::Disconnects, &self.disconnects, Disconnects::run);
         run.each(Task::SessionSweep, &api.store, disconnects::sweep);
         run.each(Task::Passivation, &api.orders, Orders::passivate);
-        if api.retention.deletes_bodies() {
-            run.each(Task::Retention, &api.retention, Retention::run);
-        }
+        run.each(Task::Retention, &api.retention, Retention::run);
         if let Some(tests) = &self.voucher_tests {
             run.each(Task::VoucherTests, tests, VoucherTests::run);
         }

@@ -17,6 +17,7 @@ mod check;
 mod command;
 mod config;
 mod drill;
+mod operator;
 mod order;
 mod router;
 
@@ -48,9 +49,9 @@ enum Command {
     Check(check::Options),
     /// Show what is configured, and where each value comes from; secrets are hidden
     Config,
-    /// Add or disable operators
+    /// Manage operators: their passwords and tokens
     #[command(subcommand)]
-    Operator(admin::OperatorCommand),
+    Operator(operator::OperatorCommand),
     /// Show what happened to an order
     #[command(subcommand)]
     Order(order::OrderCommand),
@@ -100,7 +101,7 @@ async fn execute(arguments: Arguments) -> Done {
         Command::Check(options) => check::check(&config, options).await,
         Command::Config => config::show(&config, arguments.config.as_deref()),
         Command::Order(command) => order::run(&config, command).await,
-        Command::Operator(command) => admin::operator(&config, command).await,
+        Command::Operator(command) => operator::run(&config, command).await,
         Command::Router(command) => router::router(&config, command).await,
         Command::Drill(options) => drill::drill(config, options).await,
     }

@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 use clap::{Args, Subcommand};
 use url::Url;
 
-use super::admin::open;
+use super::admin::{COMMAND_LINE, open};
 use super::command::{Done, print};
 use crate::app::radius_address;
 use crate::config::Config;
@@ -16,9 +16,6 @@ use crate::radius::client::is_heard;
 use crate::radius::mikrotik::MikroTik;
 use crate::radius::{fresh_secret, mikrotik, wireguard};
 use crate::store::Store;
-
-/// The operator's name in the audit log for what is done to routers here.
-const COMMAND_LINE: &str = "command line";
 
 #[derive(Subcommand)]
 pub(super) enum RouterCommand {

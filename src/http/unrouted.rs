@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use super::{front_door, openapi, pages};
 
 /// The pages that also receive a form, by their routes.
-const WITH_FORM: [&str; 12] = [
+const WITH_FORM: [&str; 15] = [
     "/buy",
     "/order/{order_id}/again",
     "/order/{order_id}/let-go",
@@ -19,7 +19,9 @@ const WITH_FORM: [&str; 12] = [
     "/operator/packages",
     "/operator/vouchers",
     "/operator/routers",
+    "/operator/access",
     "/operator/people",
+    "/operator/people/{name}",
     "/operator/{kind}/{id}/{act}",
 ];
 /// The paths that only receive a form.

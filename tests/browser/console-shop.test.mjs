@@ -167,12 +167,12 @@ test('a token is shown once, works, and can be ended', async () => {
 
   await page.goto(server.url('/operator/people'));
   assert.ok(!(await page.content()).includes(token), 'it is shown once');
-  await page.getByRole('link', { name: 'End the token of asha' }).click();
-  await promised(page, /its sessions end at once/);
+  await page.getByRole('link', { name: 'End the access of asha' }).click();
+  await promised(page, /all sessions end at once/);
   await asha.reload();
   assert.equal(new URL(asha.url()).pathname, '/operator', 'the token still works');
   await page.locator('#reason').fill('has left us');
-  await page.getByRole('button', { name: 'End the token' }).click();
+  await page.getByRole('button', { name: 'End the access' }).click();
   await page.getByText('are ended').waitFor();
 
   await asha.reload();

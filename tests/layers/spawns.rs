@@ -31,6 +31,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
 
     ("store/engine/runtime.rs", 1, "one piece of database work, awaited"),
     ("store/engine/pool/mod.rs", 1, "one attempt to replace a pool"),
+    ("store/operators/hashing.rs", 1, "one hash of a password, awaited"),
     ("store/engine/writer/lane.rs", 1, "one change, whose caller learns of its loss"),
 ];
 

@@ -1,9 +1,10 @@
 //! Rows that are not part of a sale: journals, operators, RADIUS, the sandbox.
 
 use entities::{
-    audit_events, gateway_calls, login_failures, nas, operator_sessions, operators, order_events,
-    outbox_messages, radcheck, radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup,
-    sandbox_payments, sandbox_switches, sandbox_webhooks, webhook_deliveries,
+    audit_events, gateway_calls, login_failures, nas, operator_devices, operator_recovery_codes,
+    operator_sessions, operator_tokens, operators, order_events, outbox_messages, radcheck,
+    radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup, sandbox_payments,
+    sandbox_switches, sandbox_webhooks, webhook_deliveries,
 };
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, NotSet, PaginatorTrait, Set};
 
@@ -74,16 +75,51 @@ pub(crate) async fn operators_are_kept(db: &DatabaseConnection) {
         id: NotSet,
         name: Set("asha".to_owned()),
         role: Set("admin".to_owned()),
-        token_hash: Set("hash".to_owned()),
         created_at: Set(at(0, 0)),
         disabled_at: Set(None),
+        password_hash: Set(Some("hash".to_owned())),
+        password_once: Set(true),
+        totp_secret: Set(None),
+        totp_confirmed: Set(false),
+        totp_last_step: Set(i64::MAX),
+    }
+    .insert(db)
+    .await
+    .unwrap();
+    operator_tokens::ActiveModel {
+        id: NotSet,
+        operator: Set("asha".to_owned()),
+        label: Set("first".to_owned()),
+        token_hash: Set("hash".to_owned()),
+        created_at: Set(at(0, 0)),
+        last_used_at: Set(None),
+        revoked_at: Set(None),
+    }
+    .insert(db)
+    .await
+    .unwrap();
+    operator_recovery_codes::ActiveModel {
+        operator: Set("asha".to_owned()),
+        code_hash: Set("hash".to_owned()),
+    }
+    .insert(db)
+    .await
+    .unwrap();
+    operator_devices::ActiveModel {
+        device_hash: Set("hash".to_owned()),
+        operator: Set("asha".to_owned()),
+        last_used_at: Set(at(0, 0)),
     }
     .insert(db)
     .await
     .unwrap();
     operator_sessions::ActiveModel {
         id: NotSet,
-        token_hash: Set("hash".to_owned()),
+        operator: Set("asha".to_owned()),
+        token_hash: Set(None),
+        network: Set("192.0.2.1".to_owned()),
+        browser: Set("Firefox, Linux".to_owned()),
+        must_change: Set(true),
         session_hash: Set("hash".to_owned()),
         csrf_token: Set("token".to_owned()),
         created_at: Set(at(0, 0)),

@@ -63,6 +63,11 @@ const BOOTSTRAP: &str = "bootstrap";
 const NAME_MAX: usize = 40;
 
 impl Operator {
+    /// Whether this is the operator of the configuration, who has no row in the database.
+    pub fn is_bootstrap(&self) -> bool {
+        self.name == BOOTSTRAP
+    }
+
     /// The operator that has the token of the configuration.
     pub fn bootstrap() -> Self {
         Self {
@@ -87,6 +92,24 @@ pub fn read_name(text: &str) -> Result<String, NotAName> {
         Err(NotAName)
     }
 }
+
+/// Reads the label of a token, such as `backup script`.
+///
+/// # Errors
+/// [`NotALabel`].
+pub fn read_label(text: &str) -> Result<String, NotALabel> {
+    let text = text.trim();
+    let fits = (1..=NAME_MAX).contains(&text.chars().count());
+    let is_plain = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || " .-_@".contains(c));
+    (fits && is_plain).then(|| text.to_owned()).ok_or(NotALabel)
+}
+
+/// The text cannot name a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token's name has 1 to 40 letters, digits, blanks, dots, dashes, underscores or @")]
+pub struct NotALabel;
 
 /// From this many wrong tries in a row on there is a pause: fewer are typing errors.
 const FREE_FAILURES: i32 = 3;
@@ -130,6 +153,17 @@ mod tests {
             &"a".repeat(41),
         ] {
             assert_eq!(read_name(text), Err(NotAName), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_named_in_plain_words() {
+        assert_eq!(
+            read_label(" backup script 2 ").as_deref(),
+            Ok("backup script 2")
+        );
+        for text in ["", " ", "a\nb", "<b>", &"a".repeat(41)] {
+            assert_eq!(read_label(text), Err(NotALabel), "{text:?}");
         }
     }
 

@@ -4,25 +4,31 @@
 //! Nothing is cached between two requests: a token is one look-up in a unique index, and a disabled
 //! operator loses access at once.
 
-use std::net::IpAddr;
-
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 
 use crate::domain::people::{Operator, Secret};
-use crate::http::client::network;
 use crate::http::request::cookie;
-use crate::store::{Fingerprint, LogIn, LogInResult, NewSession, Store, StoreError};
+use crate::store::{
+    Browser, Fingerprint, Hashing, LogIn, LogInResult, NewSession, Store, StoreError,
+};
 
 /// The console's cookie.
 const SESSION_COOKIE: &str = "malipo_session";
+/// The cookie of a browser in which an operator has logged in.
+pub const DEVICE_COOKIE: &str = "malipo_device";
+/// For how long a browser keeps it.
+const DEVICE_SECS: i64 = 180 * 24 * 60 * 60;
+/// A token of fewer characters may have less than 128 random bits: hexadecimal digits have four each.
+const STRONG_TOKEN: usize = 32;
 /// Longest token in bytes. A longer one in a header or cookie is refused without hashing it.
 const TOKEN_MAX: usize = 512;
 
 /// Authenticates operators. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate {
-    store: Store,
+    pub(super) store: Store,
+    pub(super) hashing: Hashing,
     /// The token of the configuration.
     bootstrap: Option<Secret>,
     /// Whether browsers reach us by HTTPS.
@@ -35,6 +41,10 @@ pub struct Authenticated {
     pub operator: Operator,
     /// The CSRF token of the session; `None` with a bearer token, which no other site can send.
     pub csrf: Option<Secret>,
+    /// The session's row; `None` with a bearer token.
+    pub session: Option<i64>,
+    /// Whether the operator must set a password before anything else.
+    pub must_change: bool,
 }
 
 impl Authenticated {
@@ -51,6 +61,7 @@ impl Gate {
     pub fn new(store: Store, bootstrap: Option<Secret>, https: bool) -> Self {
         Self {
             store,
+            hashing: Hashing::default(),
             bootstrap,
             https,
         }
@@ -69,8 +80,12 @@ impl Gate {
                 return Ok(None);
             };
             let operator = self.operator_by_token(token).await?;
-            let csrf = None;
-            return Ok(operator.map(|operator| Authenticated { operator, csrf }));
+            return Ok(operator.map(|operator| Authenticated {
+                operator,
+                csrf: None,
+                session: None,
+                must_change: false,
+            }));
         }
         match session_cookie(headers) {
             Some(cookie) => self.by_session_cookie(cookie).await,
@@ -78,7 +93,11 @@ impl Gate {
         }
     }
 
-    async fn operator_by_token(&self, token: &str) -> Result<Option<Operator>, StoreError> {
+    /// The operator who has this token.
+    pub(super) async fn operator_by_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<Operator>, StoreError> {
         if self.is_bootstrap(token) {
             return Ok(Some(Operator::bootstrap()));
         }
@@ -96,24 +115,30 @@ impl Gate {
         let Some(session) = self.store.session(cookie, now).await? else {
             return Ok(None);
         };
-        let is_bootstrap = (self.bootstrap.as_ref())
-            .is_some_and(|token| Fingerprint::of(token.expose()).matches(&session.token));
+        let opened_by = session.token;
+        let is_bootstrap = (self.bootstrap.as_ref().zip(opened_by))
+            .is_some_and(|(token, opened_by)| Fingerprint::of(token.expose()).matches(&opened_by));
         let bootstrap = || is_bootstrap.then(Operator::bootstrap);
         let operator = session.operator.or_else(bootstrap);
-        let csrf = Some(session.csrf);
-        Ok(operator.map(|operator| Authenticated { operator, csrf }))
+        Ok(operator.map(|operator| Authenticated {
+            operator,
+            csrf: Some(session.csrf),
+            session: Some(session.id),
+            must_change: session.must_change,
+        }))
     }
 
-    /// Opens a session for a token, from a browser at this address.
+    /// Opens a session for a token.
     ///
     /// # Errors
     /// If the database cannot be read or written; then no session is open.
-    pub async fn log_in(&self, token: &str, from: IpAddr) -> Result<LogInResult, StoreError> {
+    pub async fn log_in(&self, token: &str, browser: Browser) -> Result<LogInResult, StoreError> {
         let token = token.trim();
         let attempt = LogIn {
             is_bootstrap: self.is_bootstrap(token),
+            is_weak: token.len() < STRONG_TOKEN,
             token: Fingerprint::of(token),
-            from: network(from).to_string(),
+            browser,
         };
         self.store.log_in(attempt, self.store.clock().now()).await
     }
@@ -134,6 +159,12 @@ impl Gate {
         let lasts = session.expires_at - self.store.clock().now();
         let lasts_secs = lasts.num_seconds().max(0);
         self.set_cookie(SESSION_COOKIE, session.cookie.expose(), lasts_secs)
+    }
+
+    /// The `Set-Cookie` by which the browser of a new session is known from now on.
+    pub fn device_cookie(&self, session: &NewSession) -> Option<String> {
+        let device = session.device.as_ref()?;
+        Some(self.set_cookie(DEVICE_COOKIE, device.expose(), DEVICE_SECS))
     }
 
     /// The `Set-Cookie` that deletes the session's cookie.
@@ -188,15 +219,5 @@ mod tests {
             HeaderValue::from_static("c=2; malipo_session=abc;d"),
         );
         assert_eq!(session_cookie(&headers), Some("abc"));
-    }
-
-    #[test]
-    fn the_addresses_of_one_client_are_one_network() {
-        let network = |text: &str| network(text.parse().unwrap()).to_string();
-
-        assert_eq!(network("192.0.2.7"), "192.0.2.7");
-        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::9"));
-        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
     }
 }

@@ -17,12 +17,14 @@ use super::Api;
 use super::problem::{Code, Problem};
 use super::request::{language, parameter};
 use crate::domain::order::OrderId;
-use crate::domain::people::{Language, Operator, Visibility};
+use crate::domain::people::{Language, Operator, Phone, Visibility};
 use crate::store::AuditEntry;
 
 mod gate;
+mod password;
 
-pub use gate::{Authenticated, Gate, has_session_cookie};
+pub use gate::{Authenticated, DEVICE_COOKIE, Gate, has_session_cookie};
+pub use password::Typed;
 
 /// Headers that proxies add, beside all that begin with `x-forwarded`; any of them marks a request as
 /// forwarded.
@@ -76,6 +78,9 @@ fn is_local(request: &ServiceRequest) -> bool {
 
 async fn admit(request: &ServiceRequest) -> Result<Authenticated, Problem> {
     let visitor = identify(request).await?;
+    if visitor.must_change {
+        return Err(Code::Forbidden.detail("set a password in the console first"));
+    }
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return Ok(visitor);
     }
@@ -176,5 +181,29 @@ impl Caller {
             store.record_unmasking(operator, order_id, subject).await?;
         }
         Ok(())
+    }
+
+    /// Logs and counts a search by a viewer, before it is made: that something is found tells that the
+    /// phone or the code exists. Admins see both, so nothing is counted for them. A search by a whole order
+    /// id is none, because the id itself opens the order.
+    ///
+    /// # Errors
+    /// 429 after thirty in a minute, or the database's failure; then nothing may be searched.
+    pub async fn count_search(&self, text: &str) -> Result<(), Problem> {
+        let is_search = !text.is_empty() && text.parse::<OrderId>().is_err();
+        if !is_search || self.visibility() == Visibility::Whole {
+            return Ok(());
+        }
+        // In one spelling, so that it is found when its customer is erased.
+        let phone = Phone::read(text).ok();
+        let text = phone.as_ref().map_or(text, Phone::international);
+        let (store, operator) = (&self.api.store, &self.operator().name);
+        match store.count_search(operator, text).await? {
+            None => Ok(()),
+            Some(secs) => {
+                let why = format!("a viewer searches 30 times a minute: wait {secs} s");
+                Err(Code::RateLimited.detail(why).retry_after_secs(secs))
+            }
+        }
     }
 }

@@ -57,7 +57,7 @@ pub(super) static TEXTS: [Text; 18] = [
     Text { act: Act::ChangeRouter, kinds: &["routers"], segment: "change", name: "Change the router", takes_away: false, done: "The router is changed. FreeRADIUS reads it within a minute." },
     Text { act: Act::RemoveRouter, kinds: &["routers"], segment: "remove", name: "Remove the router", takes_away: true, done: "The router is removed. FreeRADIUS forgets it within a minute." },
     Text { act: Act::Disconnect, kinds: &["sessions"], segment: "disconnect", name: "Disconnect the device", takes_away: false, done: "The router is asked to end the session." },
-    Text { act: Act::EndToken, kinds: &["people"], segment: "disable", name: "End the token", takes_away: true, done: "The token and its sessions are ended." },
+    Text { act: Act::EndToken, kinds: &["people"], segment: "disable", name: "End the access", takes_away: true, done: "The tokens, the password and the sessions are ended." },
     Text { act: Act::SendHeld, kinds: &["outbox"], segment: "send", name: "Send what is held back", takes_away: false, done: "Nothing is held back any more: what waited is being sent." },
     Text { act: Act::DropHeld, kinds: &["outbox"], segment: "drop", name: "Drop what the backup had queued", takes_away: true, done: "Nothing is held back any more: what the backup had queued is given up." },
 ];

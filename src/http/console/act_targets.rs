@@ -248,7 +248,7 @@ async fn package(code: &str, caller: &Caller) -> Result<Target, Problem> {
 async fn operator(name: &str, caller: &Caller) -> Result<Target, Problem> {
     let mut list = caller.api.store.operators().await?.into_iter();
     let found = list.find(|it| it.operator.name == name && it.disabled_at.is_none());
-    let found = found.ok_or_else(|| not_found().detail("no operator of that name has a token"))?;
+    let found = found.ok_or_else(|| not_found().detail("no operator of that name has access"))?;
     let note = (name == caller.operator().name).then(|| "you will be logged out".to_owned());
     Ok(Target {
         section: Section::Operators,

@@ -40,10 +40,10 @@ impl ActPage {
 
 /// Says what will happen.
 pub async fn ask(path: web::Path<ActPath>, caller: Caller) -> Page {
-    let (act, target) = Target::find(&path, &caller).await?;
     if !caller.operator().role.may_write() {
         return Err(Problem::new(Code::Forbidden).detail("A viewer may only read: ask an admin."));
     }
+    let (act, target) = Target::find(&path, &caller).await?;
     Ok(shown(&ActPage::of(act, target, &caller).await))
 }
 

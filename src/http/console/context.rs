@@ -32,11 +32,12 @@ pub enum Section {
     Routers,
     Operators,
     Audit,
+    Access,
 }
 
 /// The navigation: section, name, and path of its first page; in the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-pub static SECTIONS: [(Section, &str, &str); 12] = [
+pub static SECTIONS: [(Section, &str, &str); 13] = [
     (Section::Live, "Live", "/operator"),
     (Section::Orders, "Orders", "/operator/orders"),
     (Section::Webhooks, "Webhooks", "/operator/deliveries"),
@@ -49,6 +50,7 @@ pub static SECTIONS: [(Section, &str, &str); 12] = [
     (Section::Routers, "Routers", "/operator/routers"),
     (Section::Operators, "Operators", "/operator/people"),
     (Section::Audit, "Audit", "/operator/audit"),
+    (Section::Access, "My access", "/operator/access"),
 ];
 
 impl Section {
@@ -83,6 +85,11 @@ impl PageContext {
             // Only fixed sentences: a URL must not be able to put text on a page.
             done: match caller.parameter("done").as_str() {
                 "package" => Some("The package is on sale."),
+                "password" => Some("The password is set. All other sessions are ended."),
+                "factor" => Some("A log-in with the password needs no code any more."),
+                "token" => Some("The token is revoked, and its sessions are ended."),
+                "session" => Some("The session is ended."),
+                "sessions" => Some("All other sessions are ended."),
                 word => Act::read(word).map(|act| act.text().done),
             },
         }

@@ -1,4 +1,4 @@
-//! Access to the console: log-in and log-out, CSRF tokens, and problems as pages.
+//! Access to the console: sessions, CSRF tokens, and problems as pages.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -7,17 +7,14 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
-use super::{
-    Caller, Code, Form, HOME, Page, PageContext, Problem, Section, href, html, redirect, shown,
-};
-use crate::http::Api;
+use super::{Caller, Code, Form, HOME, PageContext, Problem, Section, href, html, redirect};
 use crate::http::auth::{Authenticated, identify};
-use crate::http::pages::{or_problem, retry_after, with_cookie};
-use crate::http::request::parameter;
+use crate::http::pages::{or_problem, retry_after};
 use crate::http::unrouted;
-use crate::store::LogInResult;
-use crate::web::Shop;
 use crate::web::format::capitalised;
+
+/// The forms of a viewer's own log-in, which also an operator may send who must set a password first.
+const OPEN_TO_ALL: [&str; 2] = ["/operator/logout", "/operator/access"];
 
 /// A problem, for an operator who is logged in.
 #[derive(Template)]
@@ -29,7 +26,8 @@ struct ErrorPage {
 }
 
 /// Admits operators; other requests are redirected to the log-in. The handler of a form gets its
-/// fields, and only if an admin sent it with the session's CSRF token; a viewer may only log out.
+/// fields, and only if an admin sent it with the session's CSRF token; a viewer may only log out and
+/// change how they log in.
 /// Problems become pages.
 pub async fn operators_only(
     mut request: ServiceRequest,
@@ -49,6 +47,9 @@ pub async fn operators_only(
             return Ok(request.into_response(page));
         }
     };
+    if visitor.must_change && !OPEN_TO_ALL.contains(&request.path()) {
+        return Ok(request.into_response(redirect(Section::Access.href())));
+    }
     request.extensions_mut().insert(visitor.clone());
     let response = match admit(&mut request, &visitor).await {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
@@ -74,8 +75,7 @@ async fn admit(request: &mut ServiceRequest, visitor: &Authenticated) -> Result<
         return Err(Problem::new(Code::Forbidden)
             .detail("This form is not of your session, or is older than it. Nothing was changed: go back, reload the page and try again."));
     }
-    // A viewer may log out.
-    if request.path() != "/operator/logout" && !visitor.operator.role.may_write() {
+    if !OPEN_TO_ALL.contains(&request.path()) && !visitor.operator.role.may_write() {
         return Err(Problem::new(Code::Forbidden)
             .detail("A viewer may only read. Nothing was changed: ask an admin."));
     }
@@ -101,6 +101,7 @@ async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let (title, sentence) = match status {
         StatusCode::FORBIDDEN => ("No access", "Nothing was changed."),
         StatusCode::NOT_FOUND => ("Not found", "It does not exist, or it was deleted."),
+        StatusCode::TOO_MANY_REQUESTS => ("Too many", "Wait a minute and try again."),
         StatusCode::CONFLICT => ("No longer possible", "It has changed in the meantime."),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Temporarily unavailable",
@@ -117,128 +118,10 @@ async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         title,
         sentence: detail.map_or_else(|| sentence.to_owned(), sentence_of),
     };
-    html(status, &page)
+    retry_after(html(status, &page), problem.retry_after_secs)
 }
 
 /// Makes a sentence of a problem's detail: a capital letter and one full stop.
 fn sentence_of(detail: &str) -> String {
     format!("{}.", capitalised(detail.trim_end_matches('.')))
-}
-
-/// The form for the token.
-#[derive(Template)]
-#[template(path = "console/login.html")]
-struct LoginPage<'a> {
-    shop: &'a Shop,
-    /// The page after the log-in.
-    next: &'a str,
-    /// Why the log-in failed, or what was just done.
-    notice: Option<&'a str>,
-    is_fault: bool,
-}
-
-/// The log-in form. An operator with a session is redirected to the console.
-pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let next = parameter(&request, "next");
-    if let Ok(Some(_)) = api.gate.authenticate(request.headers()).await {
-        return redirect(safe_next(&next));
-    }
-    let is_logged_out = parameter(&request, "done") == "logout";
-    shown(&LoginPage {
-        shop: &api.shop,
-        next: safe_next(&next),
-        notice: is_logged_out.then_some("You are logged out."),
-        is_fault: false,
-    })
-}
-
-/// Opens a session, or shows the form again with the reason.
-pub async fn log_in(
-    request: HttpRequest,
-    payload: web::Payload,
-    api: web::Data<Api>,
-) -> HttpResponse {
-    if is_from_elsewhere(&request) {
-        let refusal = Problem::new(Code::Forbidden).detail("another site has sent this form");
-        return or_problem(&request, &refusal);
-    }
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
-        Err(problem) => return or_problem(&request, &problem),
-    };
-    let next = safe_next(form.field("next"));
-    let refused = |status: StatusCode, why: &str| {
-        let page = LoginPage {
-            shop: &api.shop,
-            next,
-            notice: Some(why),
-            is_fault: true,
-        };
-        html(status, &page)
-    };
-    let Some(from) = api.clients.address(&request) else {
-        return Problem::new(Code::Internal).error_response();
-    };
-    match api.gate.log_in(form.field("token"), from).await {
-        Ok(LogInResult::Opened(session)) => with_cookie(redirect(next), &api.gate.cookie(&session)),
-        Ok(LogInResult::Wrong) => {
-            let why = "This token is not valid. Is all of it there?";
-            refused(StatusCode::UNAUTHORIZED, why)
-        }
-        Ok(LogInResult::TooSoon { retry_after_secs }) => {
-            let why = format!(
-                "Too many wrong tokens: wait {retry_after_secs} s and try again. This token was not checked."
-            );
-            let page = refused(StatusCode::TOO_MANY_REQUESTS, &why);
-            retry_after(page, Some(retry_after_secs))
-        }
-        Err(cause) => {
-            let why = "The database does not answer, so no operator can log in. Try again in a few seconds.";
-            refused(Problem::from(cause).status_code(), why)
-        }
-    }
-}
-
-/// Ends the session.
-pub async fn log_out(request: HttpRequest, api: web::Data<Api>) -> Page {
-    api.gate.log_out(request.headers()).await?;
-    let login = redirect("/operator/login?done=logout");
-    Ok(with_cookie(login, &api.gate.no_cookie()))
-}
-
-/// The requested page if it is one of the console's, else its home page.
-fn safe_next(next: &str) -> &str {
-    let is_page = next.starts_with("/operator/") || next.starts_with("/operator?");
-    let is_safe = !next.starts_with("/operator/log") && !next.chars().any(char::is_control);
-    if is_page && is_safe { next } else { HOME }
-}
-
-/// Whether another site made the browser send this log-in (W3C Fetch Metadata). Clients without the
-/// header are not current browsers and are allowed.
-fn is_from_elsewhere(request: &HttpRequest) -> bool {
-    let site = request.headers().get("sec-fetch-site");
-    site.is_some_and(|site| site != "same-origin" && site != "none")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::safe_next;
-
-    #[test]
-    fn a_log_in_redirects_only_to_pages_of_the_console() {
-        for page in ["/operator/orders?q=0712345678", "/operator/orders/1"] {
-            assert_eq!(safe_next(page), page);
-        }
-        for other in [
-            "",
-            "//evil.example",
-            "https://evil.example/operator/",
-            "/operators",
-            "/",
-            "/operator/login",
-            "/operator/\r\nx",
-        ] {
-            assert_eq!(safe_next(other), "/operator", "{other:?}");
-        }
-    }
 }

@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //! - Every page but the log-in is wrapped in `gate::operators_only`: a form reaches its handler only
-//!   with the session's CSRF token, and, except for log-out, only from an admin.
+//!   with the session's CSRF token, and, except for log-out and an operator's own access, only from an
+//!   admin.
 //! - Templates escape every text. `safe` marks only the banner, which is a template itself, and the
 //!   samples of the charts, which have no external text.
 
@@ -19,6 +20,8 @@ use super::problem::{Code, Problem};
 use super::unrouted;
 use crate::web::href;
 
+mod access;
+mod access_acts;
 mod act;
 mod act_targets;
 mod acts;
@@ -26,6 +29,7 @@ mod context;
 mod format;
 mod gate;
 mod live;
+mod login;
 mod messages;
 mod operators;
 mod orders;
@@ -50,14 +54,14 @@ use page::{Facts, HOME, invalid, known, refused, search_fault, shown};
 pub fn routes(config: &mut web::ServiceConfig) {
     config.service(
         web::scope(HOME)
-            .route("/login", web::get().to(gate::show_login))
-            .route("/login", web::post().to(gate::log_in))
+            .route("/login", web::get().to(login::show_login))
+            .route("/login", web::post().to(login::log_in))
             .service(
                 web::scope("")
                     .wrap(from_fn(gate::operators_only))
                     .route("", web::get().to(live::show))
                     .route("/", web::get().to(|| async { redirect(HOME) }))
-                    .route("/logout", web::post().to(gate::log_out))
+                    .route("/logout", web::post().to(login::log_out))
                     .route("/words", web::get().to(context::show_banner))
                     .route("/orders", web::get().to(orders::list))
                     .route("/orders/{order_id}", web::get().to(orders::show))
@@ -76,8 +80,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/routers", web::get().to(routers::show))
                     .route("/routers", web::post().to(routers::add))
                     .route("/routers/{name}/script", web::get().to(routers::script))
+                    .route("/access", web::get().to(access::show_own))
+                    .route("/access", web::post().to(access::change_own))
                     .route("/people", web::get().to(operators::show))
                     .route("/people", web::post().to(operators::add))
+                    .route("/people/{name}", web::get().to(access::show))
+                    .route("/people/{name}", web::post().to(access::change))
                     .route("/printed/{id}", web::get().to(vouchers::show_printed))
                     .route("/{kind}/{id}/{act}", web::get().to(acts::ask))
                     .route("/{kind}/{id}/{act}", web::post().to(acts::perform))

@@ -44,9 +44,13 @@ impl OperatorsPage {
         })
     }
 
-    fn end_href(&self, name: &str) -> String {
+    fn access_href(&self, name: &str) -> String {
         let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        format!("/operator/people/{name}/disable")
+        format!("/operator/people/{name}")
+    }
+
+    fn end_href(&self, name: &str) -> String {
+        format!("{}/disable", self.access_href(name))
     }
 }
 
@@ -67,7 +71,7 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
                 let fresh = Some((name, token.expose().to_owned()));
                 return Ok(shown(&OperatorsPage::of(&caller, fresh, None).await?));
             }
-            format!("{name} has a token already. End it first; then a new one can be made.")
+            format!("There is a {name} already. A further token is made on the page of {name}.")
         }
         Err(why) => format!("No token: {why}."),
     };

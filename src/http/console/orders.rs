@@ -119,6 +119,7 @@ pub async fn list(query: web::Query<OrdersQuery>, caller: Caller) -> Page {
             return Ok(refused(&page));
         }
     };
+    caller.count_search(&page.q).await?;
     search.limit = PAGE;
     let is_first_page = search.before.is_none();
     let found = caller.api.store.find_orders(search).await?;

@@ -118,9 +118,13 @@ pub struct OrderedVoucher {
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of orders", body = OrdersDocument),
-        (status = 422, description = "`invalid_query`")))]
+        (status = 422, description = "`invalid_query`"),
+        (status = 429, description = "`rate_limited`: a viewer's searches have a limit")))]
 pub async fn find_orders(query: web::Query<OrdersQuery>, caller: Caller) -> Answer {
     let search = search_of(&query, caller.operator().role)?;
+    caller
+        .count_search(filled(&query.q).unwrap_or_default())
+        .await?;
     let page = caller.api.store.find_orders(search).await?;
     let (ids, language) = (caller.visibility(), caller.language());
     let orders = page.items.iter();

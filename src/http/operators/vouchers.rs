@@ -71,10 +71,12 @@ impl PrintedBatch {
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
         (status = 200, description = "Its state", body = VoucherDetail),
-        (status = 404, description = "`voucher_not_found`")))]
+        (status = 404, description = "`voucher_not_found`"),
+        (status = 429, description = "`rate_limited`: a viewer's searches have a limit")))]
 pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
     let store = &caller.api.store;
     let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
+    caller.count_search(code.as_str()).await?;
     let issued = store.voucher(code).await?.ok_or(Code::VoucherNotFound)?;
     let voucher = store.known_voucher(issued.id).await?;
     let voucher = voucher.ok_or(Code::VoucherNotFound)?;

@@ -1,5 +1,6 @@
 //! Retention: after `retention.bodies_days` the bodies of webhooks leave the journal, a small batch at
-//! a time, into an archive if there is one. The decisions stay.
+//! a time, into an archive if there is one. The decisions stay. What operators have left behind, such as
+//! sessions that have ended, is deleted too.
 //!
 //! # Invariants
 //! With an archive, a body is deleted only after the file that has it is synced to disk.
@@ -62,16 +63,19 @@ impl Retention {
         }
     }
 
-    /// Whether any body is ever deleted.
-    pub fn deletes_bodies(&self) -> bool {
-        self.bodies.is_some()
-    }
-
-    /// Runs until stopped; ends at once if everything is kept.
+    /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
         // The first round reads the journal from its beginning, later rounds from where it stopped.
         let mut reached = 0;
-        while self.bodies.is_some() {
+        loop {
+            match stop
+                .run_until_cancelled(self.store.forget_old_access())
+                .await
+            {
+                None => return,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => warn!(%error, "old sessions could not be deleted"),
+            }
             match stop.run_until_cancelled(self.run_once(&mut reached)).await {
                 None => return,
                 Some(Ok(0)) => {}

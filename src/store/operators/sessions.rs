@@ -1,97 +1,100 @@
-//! Console sessions: opened with a token and recognised by a cookie. Of these two only the hashes
-//! are stored.
+//! Console sessions: opened with a token or a password, and recognised by a cookie. Of these only the
+//! hashes are stored.
 //!
 //! # Invariants
-//! A session lives no longer than the token that opened it. So it names the token, and the operator who
-//! has that token now is looked up each time.
+//! A session lives no longer than what opened it. One of a token names it, and the operator who has that
+//! token now is looked up each time; those of a password are deleted when it changes.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use entities::{login_failures, operator_sessions};
-use sea_orm::ActiveValue::Set;
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use tracing::warn;
 
-use super::tokens::{self, Fingerprint, fresh_token};
-use crate::domain::people::{Operator, Secret, pause_after};
+use super::attempts::{count_address, forget_address, forget_old, lock_address, wait_secs};
+use super::audit_log::{self, AuditEntry};
+use super::opening::{Browser, NewSession, Opening, end_others, open};
+use super::people::{enabled, operator_of};
+use super::tokens::{self, Fingerprint};
+use crate::domain::people::{Operator, Secret};
+use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::error::Result;
-use crate::store::orders::future::AHEAD;
-use crate::store::{Store, StoreError};
 
-/// A working day; then the operator logs in again.
-const SESSION: TimeDelta = TimeDelta::hours(12);
 /// `last_seen_at` is written no more often than this.
 const SEEN_EACH: TimeDelta = TimeDelta::seconds(60);
-/// Failed log-ins that are older than this no longer count.
-const FORGET_FAILURES: TimeDelta = TimeDelta::hours(1);
+/// For how long an unused browser stays known.
+const DEVICE: TimeDelta = TimeDelta::days(180);
 
-/// A log-in request.
+/// A log-in with a token.
 #[derive(Clone)]
 pub struct LogIn {
     /// Of the token that was typed.
     pub token: Fingerprint,
     /// Whether it is the token of the configuration, which is in no table.
     pub is_bootstrap: bool,
-    /// The address that the request comes from.
-    pub from: String,
+    /// Whether it may be one that a person chose, so that its guesses must be slow.
+    pub is_weak: bool,
+    /// Where it comes from.
+    pub browser: Browser,
 }
 
 /// The result of a log-in.
 pub enum LogInResult {
     /// A new session.
     Opened(NewSession),
-    /// No operator has this token.
+    /// It is not known who logs in.
     Wrong,
-    /// Too many failures: the token was not checked.
+    /// Too many failures: nothing was checked.
     TooSoon {
         /// When to try again.
         retry_after_secs: u64,
     },
 }
 
-/// A session that was just opened. Its cookie is sent once and stored nowhere.
-pub struct NewSession {
-    /// For the browser.
-    pub cookie: Secret,
-    /// The CSRF token that a write must repeat.
-    pub csrf: Secret,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-}
-
 /// A session that is open.
 pub struct FoundSession {
-    /// Of the token that opened it.
-    pub token: Fingerprint,
-    /// The operator who has that token now; `None` if no operator in the table has it.
+    pub id: i64,
+    /// Of the token that opened it; `None` if a password did.
+    pub token: Option<Fingerprint>,
+    /// The operator whose session it is; `None` if it is of no operator in the table.
     pub operator: Option<Operator>,
     /// The CSRF token that a write must repeat.
     pub csrf: Secret,
+    /// Whether a password must be set before anything else.
+    pub must_change: bool,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
 }
 
+/// A session that is open, as its operator sees it.
+pub type SessionRow = operator_sessions::Model;
+
 impl Store {
-    /// Opens a session, unless the token is wrong or the last failures are too recent.
+    /// Opens a session with a token. A wrong one, and a weak one, waits after failures of its address; a
+    /// token that the server has made cannot be guessed, and does not.
     ///
     /// # Errors
     /// As `Store::transaction`; then there is no session.
     pub async fn log_in(&self, request: LogIn, now: DateTime<Utc>) -> Result<LogInResult> {
         let now = now.trunc_subsecs(3);
-        // Failures are read first: a flood of guesses never takes the write lock.
-        let failed = login_failures::Entity::find_by_id(&request.from);
-        let failed = failed.one(&self.db()).await?;
-        if let Some(retry_after_secs) = failed.and_then(|row| wait_secs(&row, now)) {
-            return Ok(LogInResult::TooSoon { retry_after_secs });
+        let known = tokens::find(&self.db(), &request.token).await?;
+        let is_exempt = known.is_some() || (request.is_bootstrap && !request.is_weak);
+        if !is_exempt {
+            // Failures are read first: a flood of guesses never takes the write lock.
+            let failed = login_failures::Entity::find_by_id(&request.browser.network);
+            let failed = failed.one(&self.db()).await?;
+            if let Some(retry_after_secs) = failed.and_then(|row| wait_secs(&row, now)) {
+                return Ok(LogInResult::TooSoon { retry_after_secs });
+            }
         }
-        self.transaction(move |txn| Box::pin(log_in(txn, request, now)))
+        self.transaction(move |txn| Box::pin(log_in(txn, request, is_exempt, now)))
             .await
     }
 
     /// The session of a cookie, if it is open.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// `StoreError::Unavailable`.
     pub async fn session(
         &self,
         cookie: Fingerprint,
@@ -102,8 +105,14 @@ impl Store {
         let values = [cookie.as_str().into(), now.into()];
         let found: Option<operator_sessions::Model> = sql::model(&db, open, values).await?;
         let Some(row) = found else { return Ok(None) };
-        let token = Fingerprint::from_stored(row.token_hash);
-        let operator = tokens::find(&db, &token).await?;
+        let token = row.token_hash.map(Fingerprint::from_stored);
+        let operator = match &token {
+            Some(token) => tokens::find(&db, token).await?.map(|found| found.operator),
+            None => enabled(&db, &row.operator)
+                .await?
+                .map(operator_of)
+                .transpose()?,
+        };
         if now - row.last_seen_at >= SEEN_EACH {
             let seen = "UPDATE operator_sessions SET last_seen_at = $1 WHERE id = $2";
             let values = [now.trunc_subsecs(3).into(), row.id.into()];
@@ -113,11 +122,55 @@ impl Store {
             }
         }
         Ok(Some(FoundSession {
+            id: row.id,
             token,
             operator,
             csrf: Secret::new(row.csrf_token),
+            must_change: row.must_change,
             expires_at: row.expires_at,
         }))
+    }
+
+    /// The open sessions of an operator, newest first.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn sessions_of(&self, operator: &str) -> Result<Vec<SessionRow>> {
+        let open = "WHERE operator = $1 AND expires_at > $2 ORDER BY id DESC LIMIT 100";
+        let values = [operator.into(), self.clock().now().into()];
+        sql::models(&self.db(), open, values).await
+    }
+
+    /// Ends a session of an operator. `false` if it is not open.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn end_session(&self, operator: &str, id: i64, audit: AuditEntry) -> Result<bool> {
+        let end = "DELETE FROM operator_sessions WHERE operator = $1 AND id = $2";
+        let values = [operator.into(), id.into()];
+        self.execute_logged(end, values, Some(audit)).await
+    }
+
+    /// Ends all sessions of an operator but one, and forgets the browsers that are known.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn end_sessions(
+        &self,
+        operator: String,
+        but: Option<i64>,
+        audit: AuditEntry,
+    ) -> Result<()> {
+        let now = self.clock().now();
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                end_others(txn, &operator, but).await?;
+                let forget = "DELETE FROM operator_devices WHERE operator = $1";
+                sql::execute(txn, forget, [operator.into()]).await?;
+                audit_log::insert(txn, &audit, now).await
+            })
+        })
+        .await
     }
 
     /// Ends the session of a cookie; one that is not open is ended already.
@@ -129,89 +182,54 @@ impl Store {
         let ended = self.execute(delete, [cookie.as_str().into()]);
         ended.await.map(drop)
     }
+
+    /// Deletes sessions that have ended, browsers that were not used for long, and failures that no longer
+    /// count. Returns how many rows these were.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn forget_old_access(&self) -> Result<u64> {
+        let now = self.clock().now();
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                let ended = "DELETE FROM operator_sessions WHERE expires_at <= $1";
+                let sessions = sql::execute(txn, ended, [now.into()]).await?;
+                let unused = "DELETE FROM operator_devices WHERE last_used_at < $1";
+                let devices = sql::execute(txn, unused, [(now - DEVICE).into()]).await?;
+                Ok(sessions + devices + forget_old(txn, now).await?)
+            })
+        })
+        .await
+    }
 }
 
 async fn log_in(
     txn: &DatabaseTransaction,
     request: LogIn,
+    is_exempt: bool,
     now: DateTime<Utc>,
 ) -> Result<LogInResult> {
-    // Inserts the row, or updates it without changing anything. Either locks it on PostgreSQL, so
-    // that guesses at the same moment are counted one after the other. SQLite has one writer.
-    let lock = "INSERT INTO login_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2) \
-         ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject";
-    sql::execute(txn, lock, [request.from.as_str().into(), now.into()]).await?;
-    let failed = login_failures::Entity::find_by_id(&request.from);
-    let failed = (failed.one(txn).await?)
-        .ok_or_else(|| StoreError::Corrupt("a row that was just written is gone".to_owned()))?;
-    if let Some(retry_after_secs) = wait_secs(&failed, now) {
+    let network = &request.browser.network;
+    let failed = lock_address(txn, network, now).await?;
+    if let (false, Some(retry_after_secs)) = (is_exempt, wait_secs(&failed, now)) {
         return Ok(LogInResult::TooSoon { retry_after_secs });
     }
-    let is_known = request.is_bootstrap || tokens::find(txn, &request.token).await?.is_some();
-    if !is_known {
-        count_failure(txn, &failed, now).await?;
-        return Ok(LogInResult::Wrong);
-    }
-    login_failures::Entity::delete_by_id(&request.from)
-        .exec(txn)
-        .await?;
-    open(txn, &request.token, now)
-        .await
-        .map(LogInResult::Opened)
-}
-
-/// Seconds until this address may try again; `None` is now.
-fn wait_secs(failed: &login_failures::Model, now: DateTime<Utc>) -> Option<u64> {
-    let end = failed.last_failed_at + pause_after(failed.failures);
-    let millis = u64::try_from((end - now).num_milliseconds()).ok()?;
-    // A failure that lies in the future, by a clock that was ahead, counts as old.
-    let is_past = failed.last_failed_at <= now + AHEAD;
-    (millis > 0 && is_past).then(|| millis.div_ceil(1_000))
-}
-
-async fn count_failure(
-    txn: &DatabaseTransaction,
-    failed: &login_failures::Model,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let is_old = now - failed.last_failed_at > FORGET_FAILURES;
-    let before = if is_old { 0 } else { failed.failures };
-    let count = "UPDATE login_failures SET failures = $1, last_failed_at = $2 WHERE subject = $3";
-    let values = [
-        before.saturating_add(1).into(),
-        now.into(),
-        failed.subject.as_str().into(),
-    ];
-    sql::execute(txn, count, values).await?;
-    // Failures that no longer count need no row, so the table stays small.
-    let forget = "DELETE FROM login_failures WHERE last_failed_at < $1";
-    sql::execute(txn, forget, [(now - FORGET_FAILURES).into()]).await?;
-    Ok(())
-}
-
-async fn open(
-    txn: &DatabaseTransaction,
-    token: &Fingerprint,
-    now: DateTime<Utc>,
-) -> Result<NewSession> {
-    let ended = "DELETE FROM operator_sessions WHERE expires_at <= $1";
-    sql::execute(txn, ended, [now.into()]).await?;
-    let session = NewSession {
-        cookie: fresh_token(),
-        csrf: fresh_token(),
-        expires_at: now + SESSION,
+    let found = tokens::find(txn, &request.token).await?;
+    let operator = match found {
+        Some(found) => found.operator,
+        None if request.is_bootstrap => Operator::bootstrap(),
+        None => {
+            count_address(txn, &failed, now).await?;
+            forget_old(txn, now).await?;
+            return Ok(LogInResult::Wrong);
+        }
     };
-    let row = operator_sessions::ActiveModel {
-        token_hash: Set(token.as_str().to_owned()),
-        session_hash: Set(Fingerprint::of(session.cookie.expose()).as_str().to_owned()),
-        csrf_token: Set(session.csrf.expose().to_owned()),
-        created_at: Set(now),
-        expires_at: Set(session.expires_at),
-        last_seen_at: Set(now),
-        ..Default::default()
+    forget_address(txn, network).await?;
+    let opening = Opening {
+        operator: &operator.name,
+        token: Some(&request.token),
+        must_change: false,
+        browser: &request.browser,
     };
-    operator_sessions::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(session)
+    open(txn, opening, now).await.map(LogInResult::Opened)
 }

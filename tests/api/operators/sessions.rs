@@ -1,12 +1,10 @@
 //! Console sessions: the cookie, the token against forged writes, and the delays after wrong
 //! guesses.
 
-use std::net::IpAddr;
-
 use futures_util::future::join_all;
 use malipo::domain::people::{Role, Secret};
 use malipo::http::auth::Gate;
-use malipo::store::{LogInResult, NewSession};
+use malipo::store::{Browser, LogInResult, NewSession};
 use reqwest::Method;
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
@@ -17,6 +15,7 @@ on_both_databases! {
     a_session_ends_by_itself_and_at_the_log_out,
     the_bootstrap_token_opens_a_session_that_ends_with_it,
     wrong_log_ins_slow_down_after_the_third,
+    a_token_that_the_server_has_made_is_never_delayed,
     simultaneous_guesses_are_counted_one_by_one,
     no_cookie_is_stored_in_the_database,
 }
@@ -30,8 +29,12 @@ async fn gate(app: &TestApp, bootstrap: &str) -> Gate {
 }
 
 async fn log_in(gate: &Gate, token: &str, from: &str) -> LogInResult {
-    let from: IpAddr = from.parse().unwrap();
-    gate.log_in(token, from).await.unwrap()
+    let browser = Browser {
+        network: from.to_owned(),
+        family: "Firefox, Linux".to_owned(),
+        device: None,
+    };
+    gate.log_in(token, browser).await.unwrap()
 }
 
 async fn open(gate: &Gate, token: &str) -> NewSession {
@@ -180,7 +183,7 @@ async fn the_bootstrap_token_opens_a_session_that_ends_with_it(kind: Kind) {
 async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
-    let token = app.add_operator("asha", Role::Admin).await;
+    let token = TOKEN;
 
     for _ in 0..3 {
         assert!(matches!(
@@ -189,14 +192,14 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         ));
     }
 
-    // The right token is delayed too: an answer would help a guesser.
-    for tried in ["wrong", &token] {
+    // A token of fewer than 128 bits is delayed too when it is right: an answer would help a guesser.
+    for tried in ["wrong", token] {
         let LogInResult::TooSoon { retry_after_secs } = log_in(&gate, tried, HERE).await else {
             panic!("not slowed down");
         };
         assert!((1..=2).contains(&retry_after_secs), "{retry_after_secs}");
     }
-    let from_other_client = log_in(&gate, &token, "192.0.2.2").await;
+    let from_other_client = log_in(&gate, token, "192.0.2.2").await;
     assert!(matches!(from_other_client, LogInResult::Opened(_)));
     let failures = "SELECT CAST(failures AS bigint) FROM login_failures";
     assert_eq!(app.database.count(failures).await, 3);
@@ -205,7 +208,7 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         log_in(&gate, "wrong", HERE).await,
         LogInResult::Wrong
     ));
-    let LogInResult::TooSoon { retry_after_secs } = log_in(&gate, &token, HERE).await else {
+    let LogInResult::TooSoon { retry_after_secs } = log_in(&gate, token, HERE).await else {
         panic!("not slowed down");
     };
     assert!(
@@ -213,9 +216,30 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         "twice as long: {retry_after_secs}"
     );
     end_the_delay(&app, kind).await;
-    open(&gate, &token).await;
+    open(&gate, token).await;
     let rows = "SELECT COUNT(*) FROM login_failures";
     assert_eq!(app.database.count(rows).await, 0, "forgiven");
+}
+
+async fn a_token_that_the_server_has_made_is_never_delayed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let strong = "0123456789abcdef0123456789abcdef";
+    let (weak, long) = (gate(&app, TOKEN).await, gate(&app, strong).await);
+    let token = app.add_operator("asha", Role::Admin).await;
+    for _ in 0..4 {
+        log_in(&weak, "wrong", HERE).await;
+    }
+    let failures = "UPDATE login_failures SET failures = 12";
+    app.database.execute(failures).await;
+
+    let delayed = log_in(&weak, TOKEN, HERE).await;
+    assert!(matches!(delayed, LogInResult::TooSoon { .. }));
+    open(&weak, &token).await;
+    for _ in 0..4 {
+        log_in(&weak, "wrong", HERE).await;
+    }
+    app.database.execute(failures).await;
+    open(&long, strong).await;
 }
 
 /// Makes the last wrong try six minutes older, longer than any delay.

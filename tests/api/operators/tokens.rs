@@ -70,7 +70,10 @@ async fn no_token_is_stored_in_the_database(kind: Kind) {
 
     let token = app.add_operator("asha", Role::Admin).await;
 
-    let kept = app.database.text("SELECT token_hash FROM operators").await;
+    let kept = app
+        .database
+        .text("SELECT token_hash FROM operator_tokens")
+        .await;
     let kept = kept.unwrap();
     assert!(!kept.contains(&token) && !token.contains(&kept));
     assert_eq!(status(&app, &kept).await, 401, "a hash opens nothing");

@@ -168,6 +168,7 @@ export const consoleStates = {
     await page.getByRole('button', { name: 'Make a token' }).click();
     return answer;
   },
+  'my access': visit('/operator/access'),
   'the audit log': async (page, server) => {
     await page.goto(server.url(`/operator/orders/${(await sold(server)).order_id}`));
     return page.goto(server.url('/operator/audit'));

@@ -12,6 +12,14 @@ export const DESKTOP = { width: 1280, height: 860 };
 /** Logs in with a token. */
 export async function logIn(page, token) {
   await page.locator('#token').fill(token);
+  await page.getByRole('button', { name: 'Use the token' }).click();
+}
+
+/** Logs in with a name, a password, and a code if the operator has an authenticator. */
+export async function logInByName(page, name, password, code = '') {
+  await page.locator('#name').fill(name);
+  await page.locator('#password').fill(password);
+  await page.locator('#code').fill(code);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
 
