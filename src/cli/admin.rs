@@ -8,14 +8,15 @@ use clap::{Subcommand, ValueEnum};
 
 use super::command::{Done, print};
 use crate::app::radius_address;
-use crate::config::Config;
+use crate::config::{Config, ConfigError, Mode};
 use crate::domain::access::NewRouter;
 use crate::domain::people::{Operator, Role, Secret, read_name};
 use crate::radius::client::is_heard;
 use crate::radius::{fresh_secret, mikrotik};
-use crate::store::Store;
+use crate::store::{Adopted, Store};
+use crate::supervisor::Supervisor;
 
-/// The operator's name in the audit log for what is done to routers here.
+/// The operator's name in the audit log for what is done here.
 const COMMAND_LINE: &str = "command line";
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -174,6 +175,34 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             print(removed)?;
         }
     }
+    Ok(())
+}
+
+/// Takes back what a sandbox has given away, so that its database can be served in live mode.
+pub(super) async fn adopt_sandbox(config: &Config) -> Done {
+    if config.zenopay.mode != Mode::Live {
+        let why = "--adopt-sandbox is for live mode; a sandbox keeps its payments";
+        return Err(ConfigError::of("zenopay.mode", why).into());
+    }
+    if config.database.auto_migrate {
+        migration::up(config.database.url.expose()).await?;
+    }
+    // As a server, so that none is running on the same SQLite file.
+    let store = Store::open(&config.database, &Supervisor::default()).await?;
+    let adopted = match store.simulated_payments().await? {
+        0 => None,
+        _ => Some(store.adopt_sandbox(COMMAND_LINE).await?),
+    };
+    store.close().await;
+    eprintln!(
+        "{}",
+        match adopted {
+            None => "this database has no simulated payments".to_owned(),
+            Some(Adopted { payments, vouchers }) => format!(
+                "{payments} simulated payments are cancelled; {vouchers} vouchers of them were valid and are revoked"
+            ),
+        }
+    );
     Ok(())
 }
 

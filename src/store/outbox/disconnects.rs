@@ -55,29 +55,47 @@ pub async fn queue_sessions(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let queue = queue(txn, "$4", "radacct", "username = $5");
+    let values = [
+        reason.into(),
+        DateTime::UNIX_EPOCH.into(),
+        now.into(),
+        order_id.map(|id| id.0).into(),
+        code.into(),
+    ];
+    sql::execute(txn, &queue, values).await.map(drop)
+}
+
+/// The same for all vouchers that a query finds, by their `code` and `order_id`.
+pub async fn queue_sessions_of(
+    txn: &DatabaseTransaction,
+    vouchers: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let sessions = format!("radacct JOIN ({vouchers}) v ON v.code = username");
+    let queue = queue(txn, "v.order_id", &sessions, "username = v.code");
+    let values = [reason.into(), DateTime::UNIX_EPOCH.into(), now.into()];
+    sql::execute(txn, &queue, values).await.map(drop)
+}
+
+/// The statement that queues sessions. `$1` is the reason. `$2` is the due time, long ago: due at once, even
+/// if the caller's clock is ahead of the database's. `$3` is now.
+fn queue(txn: &DatabaseTransaction, order_id: &str, sessions: &str, condition: &str) -> String {
     let address = |column: &str| match txn.get_database_backend() {
         // An `inet` reads with its prefix length.
         DbBackend::Postgres => format!("host({column})"),
         _ => column.to_owned(),
     };
-    // Due at once, even if the caller's clock is ahead of the database's.
-    let queue = format!(
+    format!(
         "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
          session_id, device_address, device_station, state, due_at, created_at) \
-         SELECT 'disconnect', 'disconnect-' || acctuniqueid, $1, $2, username, {}, acctsessionid, \
-         {}, callingstationid, 'queued', $3, $4 FROM radacct \
-         WHERE username = $5 AND acctstoptime IS NULL ON CONFLICT (reference) DO NOTHING",
+         SELECT 'disconnect', 'disconnect-' || acctuniqueid, {order_id}, $1, username, {}, acctsessionid, \
+         {}, callingstationid, 'queued', $2, $3 FROM {sessions} \
+         WHERE {condition} AND acctstoptime IS NULL ON CONFLICT (reference) DO NOTHING",
         address("nasipaddress"),
         address("framedipaddress")
-    );
-    let values = [
-        order_id.map(|id| id.0).into(),
-        reason.into(),
-        DateTime::UNIX_EPOCH.into(),
-        now.into(),
-        code.into(),
-    ];
-    sql::execute(txn, &queue, values).await.map(drop)
+    )
 }
 
 /// The user name of the session of message `$1` as the guest typed it, if that is not the code: see
