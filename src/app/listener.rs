@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -63,7 +62,7 @@ pub(super) fn serve(
     config: &Config,
     ended: CancellationToken,
 ) -> std::io::Result<Serving> {
-    let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
+    let origins = api.allowed_origins.clone();
     let public = config.server.public_url.as_ref();
     let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
     let server = HttpServer::new(move || {
@@ -71,6 +70,7 @@ pub(super) fn serve(
             .app_data(web::Data::new(api.clone()))
             .wrap(from_fn(http::compress))
             .wrap(from_fn(http::refuse_when_stopping))
+            .wrap(from_fn(http::refuse_cross_site))
             .wrap(from_fn(http::inspect))
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))
