@@ -15,6 +15,7 @@ use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
 use crate::domain::order::{OrderId, OrderRef};
+use crate::domain::pacing::LogShare;
 use crate::failpoint::Point;
 use crate::gateways::zenopay::proof::{KeyCheck, Keys};
 use crate::observability::metrics::Metrics;
@@ -46,6 +47,9 @@ const UNVERIFIED_MAX: usize = 256;
 /// Webhooks to an order's own URL whose secret is looked up. A read takes milliseconds, so this
 /// many wait only for a database that does not answer.
 const LOOKUPS_MAX: usize = 1_024;
+/// Webhooks without proof that are logged in a minute: a flood of them must not fill the disk. All are
+/// counted in the metrics.
+const UNPROVEN_LOGGED_PER_MIN: u32 = 60;
 
 /// Handle to the order actors. Cheap to clone.
 #[derive(Clone)]
@@ -65,7 +69,18 @@ struct Inner {
     lookup_permits: Arc<Semaphore>,
     auth: WebhookAuth,
     metrics: Arc<Metrics>,
+    /// Lines of the log for webhooks without proof.
+    log_share: LogShare,
     background: BackgroundTasks,
+}
+
+/// A webhook that is being received.
+#[derive(Clone, Copy)]
+struct Arrival {
+    order_id: Option<OrderId>,
+    received: Instant,
+    /// Whether the log has its first line.
+    is_logged: bool,
 }
 
 /// How webhooks are authenticated.
@@ -95,6 +110,7 @@ impl Orders {
             unverified_permits: Arc::new(Semaphore::new(UNVERIFIED_MAX)),
             lookup_permits: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             auth,
+            log_share: LogShare::per_minute(UNPROVEN_LOGGED_PER_MIN),
             background,
         };
         Self {
@@ -111,11 +127,21 @@ impl Orders {
         let webhook = ParsedWebhook::read(delivery, &self.inner.auth.keys);
         let (order_id, received) = (webhook.order_id, webhook.record.received);
         let order = order_id.map(ref_of);
-        info!(order, "webhook received");
+        let admitted = self.admit(&webhook);
+        let is_proven = matches!(admitted, Ok((Claim::Proven(_), _)));
+        let is_logged = is_proven || self.may_log_unproven();
+        if is_logged {
+            info!(order, "webhook received");
+        }
+        let arrival = Arrival {
+            order_id,
+            received,
+            is_logged,
+        };
         // A webhook that is refused here costs no task.
-        let (claim, place) = match self.admit(&webhook) {
+        let (claim, place) = match admitted {
             Ok(admitted) => admitted,
-            Err(rejection) => return self.answered(order_id, received, Err(rejection)),
+            Err(rejection) => return self.answered(arrival, Err(rejection)),
         };
         let if_late = match &claim {
             Claim::Unverified(_) => Rejection::NotAuthentic,
@@ -136,7 +162,7 @@ impl Orders {
                 info!(order, outcome, "webhook done after its answer");
                 return result;
             }
-            orders.answered(order_id, received, result)
+            orders.answered(arrival, result)
         };
         let work = self.inner.background.spawn(work.in_current_span());
         match timeout(ANSWER_WITHIN, work).await {
@@ -144,14 +170,14 @@ impl Orders {
             // It may not be journalled, so the answer is 503 and not 500: ZenoPay then sends it again.
             Ok(Err(panic)) => {
                 error!(order, %panic, "webhook panicked");
-                self.answered(order_id, received, Err(Rejection::Unavailable))
+                self.answered(arrival, Err(Rejection::Unavailable))
             }
             Err(_) => {
                 warn!(order, "webhook answered before it is handled; it goes on");
                 if is_counted.swap(true, Ordering::SeqCst) {
                     return Err(if_late);
                 }
-                self.answered(order_id, received, Err(if_late))
+                self.answered(arrival, Err(if_late))
             }
         }
     }
@@ -162,14 +188,23 @@ impl Orders {
         matches!(check, KeyCheck::Current | KeyCheck::Previous)
     }
 
-    /// Counts and logs an answer.
+    /// Whether a webhook without proof gets lines in the log. Says how many before it got none.
+    fn may_log_unproven(&self) -> bool {
+        let left_out = self.inner.log_share.take(Instant::now());
+        if let Some(left_out @ 1..) = left_out {
+            warn!(left_out, "webhooks without proof were left out of the log");
+        }
+        left_out.is_some()
+    }
+
+    /// Counts and logs an answer. A refusal without proof is logged if its first line was.
     fn answered(
         &self,
-        order_id: Option<OrderId>,
-        received: Instant,
+        arrival: Arrival,
         result: Result<Handled, Rejection>,
     ) -> Result<Handled, Rejection> {
-        let (order, outcome, took) = (order_id.map(ref_of), label(&result), received.elapsed());
+        let (order, outcome) = (arrival.order_id.map(ref_of), label(&result));
+        let took = arrival.received.elapsed();
         let span = Span::current();
         span.record("order", order.as_ref());
         span.record("outcome", outcome);
@@ -177,7 +212,9 @@ impl Orders {
         metrics.webhooks.with_label_values(&[outcome]).inc();
         metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        info!(order, outcome, processing_ms, "webhook processed");
+        if arrival.is_logged || !matches!(result, Err(Rejection::NotAuthentic)) {
+            info!(order, outcome, processing_ms, "webhook processed");
+        }
         result
     }
 

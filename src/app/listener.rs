@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -96,7 +95,7 @@ pub(super) fn serve(
     config: &Config,
     ended: CancellationToken,
 ) -> std::io::Result<Serving> {
-    let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
+    let origins = api.allowed_origins.clone();
     let public = config.server.public_url.as_ref();
     let is_on_site = config.portal.on_site;
     let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
@@ -105,6 +104,7 @@ pub(super) fn serve(
             .app_data(web::Data::new(api.clone()))
             .wrap(from_fn(http::compress))
             .wrap(from_fn(http::refuse_when_stopping))
+            .wrap(from_fn(http::refuse_cross_site))
             .wrap(from_fn(http::inspect))
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))

@@ -22,7 +22,7 @@ use crate::doctor::{Doctor, DoctorJob};
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
-use crate::http::{Api, Checks, Clients, FrontDoor, History, STREAMS_MAX};
+use crate::http::{Api, Checks, Clients, FrontDoor, HELPED_MAX, History, STREAMS_MAX};
 use crate::http_client;
 use crate::jobs::clock_watch::ClockWatch;
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
@@ -162,6 +162,7 @@ impl Machinery {
                 gate: Gate::new(store.clone(), operator_token, https),
                 front_door: Arc::new(FrontDoor::new(metrics.clone())),
                 live_streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+                helping: Arc::new(Semaphore::new(HELPED_MAX)),
                 history: History::default(),
                 retention: Retention::new(store.clone(), &config.retention),
                 checkout: parts::checkout(config, here, &orders, &store, client, background),
@@ -179,6 +180,7 @@ impl Machinery {
                 started: Instant::now(),
                 timezone: config.server.timezone,
                 wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
+                allowed_origins: config.portal.allowed_origins.clone().into(),
                 clients: Clients::new(&config.server.trusted_proxies, &config.limits),
                 shop: Arc::new(Shop::new(
                     &config.portal,

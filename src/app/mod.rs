@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, ConfigError, Mode};
 use crate::domain::people::Secret;
 use crate::http::{Api, console};
 use crate::store::{Store, StoreError, fresh_token};
@@ -96,6 +96,7 @@ impl App {
         let supervisor = Supervisor::default();
         let store = Store::open(&config.database, &supervisor).await?;
         migrate(&config).await?;
+        refuse_sandbox(&config, &store).await?;
         warn_of_held_messages(&store).await?;
         let operator_log_in = operator_log_in(&config, operator_token.as_ref(), &store).await?;
         let bootstrap = match &operator_log_in {
@@ -201,6 +202,25 @@ async fn operator_log_in(
         Mode::Sandbox => OperatorLogIn::Fresh(fresh_token()),
         Mode::Live => OperatorLogIn::NoOperator,
     })
+}
+
+/// The vouchers of a sandbox cost nothing, so live mode does not honour them.
+async fn refuse_sandbox(config: &Config, store: &Store) -> Result<(), StartError> {
+    if config.zenopay.mode != Mode::Live {
+        return Ok(());
+    }
+    match store.simulated_payments().await? {
+        0 => Ok(()),
+        count => Err(ConfigError::of(
+            "database.url",
+            format_args!(
+                "this database is a sandbox's, with {count} simulated payments; name another one, or start \
+                 once with `malipo serve --adopt-sandbox`, which revokes their vouchers and takes them out of \
+                 the reports"
+            ),
+        )
+        .into()),
+    }
 }
 
 /// An admin must decide before guests get another SMS, and may not open the console today.

@@ -1,12 +1,14 @@
-//! `malipo migrate`: the schema. It works beside a running server. And what other commands share.
+//! `malipo migrate`, which works beside a running server, and `--adopt-sandbox`; and what other commands
+//! share.
 
 use std::error::Error;
 
 use clap::ValueEnum;
 
 use super::command::{Done, print};
-use crate::config::Config;
-use crate::store::Store;
+use crate::config::{Config, ConfigError, Mode};
+use crate::store::{Adopted, Store};
+use crate::supervisor::Supervisor;
 
 /// The operator's name in the audit log for what is done here.
 pub(super) const COMMAND_LINE: &str = "command line";
@@ -36,6 +38,34 @@ pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
             }
         }
     }
+    Ok(())
+}
+
+/// Takes back what a sandbox has given away, so that its database can be served in live mode.
+pub(super) async fn adopt_sandbox(config: &Config) -> Done {
+    if config.zenopay.mode != Mode::Live {
+        let why = "--adopt-sandbox is for live mode; a sandbox keeps its payments";
+        return Err(ConfigError::of("zenopay.mode", why).into());
+    }
+    if config.database.auto_migrate {
+        migration::up(config.database.url.expose()).await?;
+    }
+    // As a server, so that none is running on the same SQLite file.
+    let store = Store::open(&config.database, &Supervisor::default()).await?;
+    let adopted = match store.simulated_payments().await? {
+        0 => None,
+        _ => Some(store.adopt_sandbox(COMMAND_LINE).await?),
+    };
+    store.close().await;
+    eprintln!(
+        "{}",
+        match adopted {
+            None => "this database has no simulated payments".to_owned(),
+            Some(Adopted { payments, vouchers }) => format!(
+                "{payments} simulated payments are cancelled; {vouchers} vouchers of them were valid and are revoked"
+            ),
+        }
+    );
     Ok(())
 }
 

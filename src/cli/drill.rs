@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::{env, io};
 
 use clap::{Args, value_parser};
 use tempfile::TempDir;
@@ -14,6 +15,8 @@ use crate::domain::people::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Target};
 use crate::store::{Store, StoreError, fresh_token};
 
+/// The variable with the token, which only this user can read.
+const TOKEN_VARIABLE: &str = "MALIPO_DRILL_TOKEN";
 /// More orders than any drill places in a second.
 const PROMPTS_PER_SEC: u32 = 100_000;
 
@@ -22,11 +25,14 @@ pub(super) struct Options {
     /// A running server; without it one is started for the drill
     #[arg(long, value_name = "URL", value_parser = http_url)]
     url: Option<Url>,
-    /// Operator's token of that server, to read its own count of sales
-    #[arg(long, value_name = "T", requires = "url")]
+    /// Operator's token of that server, to read its own count of sales; `-` reads it from standard input, and
+    /// without this option it is read from the variable MALIPO_DRILL_TOKEN: other users of this machine
+    /// can read a command line
+    #[arg(long, value_name = "T|-", requires = "url")]
     token: Option<String>,
     /// Database of that server, to check it too; or the one to start a server on, which is
-    /// by default a temporary one. It is filled with orders that are not paid for
+    /// by default a temporary one. It is filled with orders that are not paid for. A password belongs
+    /// into the variable PGPASSWORD
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// How many orders are placed
@@ -94,18 +100,38 @@ pub(super) async fn drill(config: Config, options: Options) -> Done {
 }
 
 /// A server that runs already.
-async fn running(url: &Url, config: &Config, options: &Options) -> Result<Target, StoreError> {
+async fn running(url: &Url, config: &Config, options: &Options) -> Result<Target, Box<dyn Error>> {
     let store = match &options.database {
         None => None,
         Some(database) => Some(open_beside(database).await?),
     };
     Ok(Target {
         url: url.clone(),
-        token: options.token.clone().map(Secret::new),
+        token: token(options.token.as_deref())?,
         key: config.zenopay.key(),
         store,
         scene: format!("against {url}"),
     })
+}
+
+/// The operator's token, and a warning where others could read it.
+fn token(argument: Option<&str>) -> Result<Option<Secret>, Box<dyn Error>> {
+    let token = match argument {
+        Some("-") => {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line)?;
+            Some(line).filter(|line| !line.trim().is_empty())
+        }
+        Some(token) => {
+            eprintln!("other users of this machine can read the token of --token; use `--token -`");
+            Some(token.to_owned())
+        }
+        None => env::var(TOKEN_VARIABLE).ok(),
+    };
+    match token {
+        None if argument.is_some() => Err("--token -: standard input has no token".into()),
+        token => Ok(token.map(|token| Secret::new(token.trim()))),
+    }
 }
 
 /// Starts a server of the drill's own, on this database or a temporary one.

@@ -37,7 +37,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Migrate, then serve until SIGTERM or SIGINT; the default
-    Serve,
+    Serve {
+        /// Live mode on a database that a sandbox has used: revoke the vouchers of its simulated payments and
+        /// take those out of the reports first
+        #[arg(long)]
+        adopt_sandbox: bool,
+    },
     /// Apply all migrations, revert them, or list them
     Migrate {
         /// What to do
@@ -76,7 +81,9 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(arguments: Arguments) -> Done {
-    let command = arguments.command.unwrap_or(Command::Serve);
+    let command = arguments.command.unwrap_or(Command::Serve {
+        adopt_sandbox: false,
+    });
     let read = Config::read(arguments.config.as_deref());
     if let (Err(error), Command::Check(options)) = (&read, &command) {
         check::refused(*options, error);
@@ -87,12 +94,15 @@ async fn execute(arguments: Arguments) -> Done {
     }
     // Only a server has webhooks to trace.
     let telemetry_config = match command {
-        Command::Serve => config.telemetry.clone(),
+        Command::Serve { .. } => config.telemetry.clone(),
         _ => TelemetryConfig::default(),
     };
     let traces = telemetry::start(&config.log, &telemetry_config)?;
     match command {
-        Command::Serve => {
+        Command::Serve { adopt_sandbox } => {
+            if adopt_sandbox {
+                admin::adopt_sandbox(&config).await?;
+            }
             let served = serve(config).await;
             traces.stop().await;
             served

@@ -54,8 +54,8 @@ fn database(url: &str) -> [Rule; 4] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn mode(config: &Config) -> [Rule; 11] {
-    let Config { server, zenopay, sandbox, operator, .. } = config;
+fn mode(config: &Config) -> [Rule; 13] {
+    let Config { server, zenopay, sandbox, operator, sms, .. } = config;
     let (is_live, is_sandbox) = (zenopay.mode == Mode::Live, zenopay.mode == Mode::Sandbox);
     let (cert, key) = (server.tls_cert.is_some(), server.tls_key.is_some());
     // The one secret that a person invents; the others are a provider's and are used as they are.
@@ -63,7 +63,8 @@ fn mode(config: &Config) -> [Rule; 11] {
     let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
     let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
     let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
-    let is_plain = zenopay.base_url.scheme() == "http";
+    let is_plain = |url: &Url| url.scheme() == "http";
+    let is_exposed = |url: &Url| is_live && is_plain(url) && !is_loopback(url);
     let is_guarded = is_sandbox && !sandbox.allow_remote;
     let is_public = server.public_url.as_ref().is_some_and(|url| !is_loopback(url));
     [
@@ -72,7 +73,9 @@ fn mode(config: &Config) -> [Rule; 11] {
         (cert && is_sandbox, "server.tls_cert", "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode"),
         (is_live && zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be proven"),
         (is_live && !is_web(&zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
-        (is_live && is_plain && !is_loopback(&zenopay.base_url), "zenopay.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends the key"),
+        (is_exposed(&zenopay.base_url), "zenopay.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends the key"),
+        (sms.base_url.as_ref().is_some_and(is_exposed), "sms.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends a password or a key, and guests' codes"),
+        (is_live && server.public_url.as_ref().is_some_and(is_plain), "server.public_url", "must begin with https:// in live mode: anybody on the way could read guests' codes; put a proxy with a certificate in front (deploy/nginx)"),
         (is_live && server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
         (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
         (is_monotonous, "operator.token", "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one"),

@@ -308,6 +308,43 @@ fn a_public_url_is_an_origin() {
 }
 
 #[test]
+fn in_live_mode_no_address_that_gets_a_secret_or_a_code_is_plain_http() {
+    let plain = |key: &str, url: &str, mode: &str| {
+        let mut set = LIVE.to_vec();
+        set.retain(|(known, _)| {
+            *known != key && !(mode == "sandbox" && known.starts_with("server."))
+        });
+        set.extend([("zenopay.mode", mode), (key, url)]);
+        load_with("", &set)
+    };
+    for key in ["server.public_url", "zenopay.base_url", "sms.base_url"] {
+        let refused = format!("configuration key `{key}`: must begin with https:// in live mode");
+        for url in [
+            "http://wifi.example",
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+        ] {
+            let read = plain(key, url, "live");
+            assert!(read.starts_with(&refused), "{key} {url}: {read}");
+        }
+        let read = plain(key, "https://wifi.example", "live");
+        assert!(!read.starts_with("configuration key"), "{key}: {read}");
+    }
+    // A relay or a test on this machine; guests cannot reach such a public address.
+    for key in ["zenopay.base_url", "sms.base_url"] {
+        for url in ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9"] {
+            let read = plain(key, url, "live");
+            assert!(
+                !read.starts_with("configuration key"),
+                "{key} {url}: {read}"
+            );
+        }
+        let read = plain(key, "http://wifi.example", "sandbox");
+        assert!(!read.starts_with("configuration key"), "{key}: {read}");
+    }
+}
+
+#[test]
 fn a_list_in_the_environment_is_separated_by_commas() {
     let read = |text| load_with("", &[("portal.login_hosts", text)]);
     let expected = load_with(

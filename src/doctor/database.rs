@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::front::LOOK_AT_DATABASE;
 use super::gateway;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::domain::health::Finding;
 use crate::store::{Store, StoreError, exposed};
 
@@ -72,6 +72,11 @@ async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Erro
             format!("cannot be written: {error}"),
             hint,
         ));
+    }
+    if config.zenopay.mode == Mode::Live && store.simulated_payments().await? > 0 {
+        let detail = "is a sandbox's: it has simulated payments, which live mode refuses";
+        let hint = "Put another database into database.url, or start once with `malipo serve --adopt-sandbox`";
+        return Ok(Finding::failed("database", detail, hint));
     }
     Ok(Finding::ok(
         "database",

@@ -1,6 +1,6 @@
 //! A day of the shop: from midnight to midnight on the shop's own clock, in UTC.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 
 /// A day, as the moments at which it begins and at which the next one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,9 +14,12 @@ pub struct ShopDay {
 }
 
 impl ShopDay {
-    /// The day of that name where `zone` is the time. `None` for dates at the end of the
-    /// calendar.
+    /// The day of that name where `zone` is the time. `None` before year 1 and after year 9999: databases
+    /// write other years in ways of their own.
     pub fn of(date: NaiveDate, zone: &impl TimeZone) -> Option<Self> {
+        if !(1..=9_999).contains(&date.year()) {
+            return None;
+        }
         let next = date.checked_add_days(Days::new(1))?;
         Some(Self {
             date,
@@ -78,6 +81,13 @@ mod tests {
 
         assert_eq!(day.date.to_string(), "2026-11-24");
         assert!(day.begins <= late && late < day.ends);
-        assert_eq!(ShopDay::of(NaiveDate::MAX, &zone), None);
+        for year in [-262_142, -1, 0, 10_000, 262_142] {
+            let date = NaiveDate::from_ymd_opt(year, 12, 31).unwrap();
+            assert_eq!(ShopDay::of(date, &zone), None, "{year}");
+        }
+        for year in [1, 1900, 9_999] {
+            let date = NaiveDate::from_ymd_opt(year, 12, 31).unwrap();
+            assert!(ShopDay::of(date, &zone).is_some(), "{year}");
+        }
     }
 }

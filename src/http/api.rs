@@ -31,6 +31,8 @@ pub(super) const PORTAL: &str = "/api/v1/customer-portal";
 pub(super) const OPERATOR: &str = "/api/v1/operator";
 /// Event streams of operators in the whole process.
 pub const STREAMS_MAX: usize = 32;
+/// Guests in the whole process whose SMS are being queued again.
+pub const HELPED_MAX: usize = 256;
 /// Most samples in the history: five minutes, one every three seconds.
 pub(super) const HISTORY_MAX: usize = 100;
 
@@ -56,6 +58,8 @@ pub struct Api {
     pub gate: Gate,
     /// Permits for the event streams of operators.
     pub live_streams: Arc<Semaphore>,
+    /// Permits for what is done for guests after their answer.
+    pub helping: Arc<Semaphore>,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// The name of this process among those that share the database.
@@ -64,6 +68,8 @@ pub struct Api {
     pub started: Instant,
     /// The longest wait of one poll.
     pub wait_max: Duration,
+    /// Origins whose pages may use the portal's API and forms.
+    pub allowed_origins: Arc<[String]>,
     /// Clients by address, and their rate limits.
     pub clients: Clients,
     /// Mistakes in what stands in front of the server.

@@ -13,6 +13,7 @@ pub mod auth;
 mod client;
 mod compress;
 pub mod console;
+mod cross_site;
 mod doctor;
 mod front_door;
 pub mod health;
@@ -26,9 +27,10 @@ pub mod sandbox;
 mod unrouted;
 mod webhook;
 
-pub use api::{Api, Checks, History, STREAMS_MAX, Site};
+pub use api::{Api, Checks, HELPED_MAX, History, STREAMS_MAX, Site};
 pub use client::Clients;
 pub use compress::compress;
+pub use cross_site::refuse_cross_site;
 pub use doctor::DOCTOR_HEADER;
 pub use front_door::{FrontDoor, inspect};
 

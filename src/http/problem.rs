@@ -29,7 +29,7 @@ pub enum Code {
     WebhookNotAuthentic,
     /// No token of an operator, or a wrong one.
     Unauthorized,
-    /// The role of this operator does not allow this.
+    /// The role of this operator does not allow this, or another site has sent it.
     Forbidden,
     /// No such page.
     NotFound,
@@ -87,7 +87,7 @@ impl Code {
             Self::MalformedWebhook => (S::BAD_REQUEST, "The delivery cannot be read"),
             Self::WebhookNotAuthentic => (S::UNAUTHORIZED, "The delivery is not authentic"),
             Self::Unauthorized => (S::UNAUTHORIZED, "An operator's token is needed"),
-            Self::Forbidden => (S::FORBIDDEN, "This operator may not do this"),
+            Self::Forbidden => (S::FORBIDDEN, "This is not allowed"),
             Self::NotFound => (S::NOT_FOUND, "There is no such page"),
             Self::OrderNotFound => (S::NOT_FOUND, "There is no such order"),
             Self::AmbiguousRef => (S::CONFLICT, "Several orders have this ref"),

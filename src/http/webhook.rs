@@ -67,7 +67,10 @@ pub async fn receive(
         order = Empty,
         outcome = Empty
     );
-    telemetry::continue_trace(&span, text_of("traceparent"));
+    // A stranger's trace is not ours: it would decide what the collector keeps.
+    if api.orders.knows_key(delivery.key.as_deref()) {
+        telemetry::continue_trace(&span, text_of("traceparent"));
+    }
     let handled = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",

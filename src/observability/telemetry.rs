@@ -9,6 +9,7 @@
 //! A span contains an order's id and its outcome, and nothing else that the log must not contain.
 
 use std::collections::HashMap;
+use std::env;
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +32,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use crate::config::{ConfigError, LogConfig, LogFormat, TelemetryConfig};
+use crate::config::{ConfigError, LogConfig, LogFormat, TelemetryConfig, is_loopback};
 use crate::http_client::{self, below};
 
 /// How long a stop waits until the collector has the last spans.
@@ -39,6 +40,12 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(3);
 
 /// A collector is on this machine or close to it.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Variables of OpenTelemetry with headers for the collector, such as a key.
+const HEADERS: [&str; 2] = [
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+];
 
 /// The spans that are not yet sent to the collector, if there is one.
 #[derive(Default)]
@@ -99,6 +106,12 @@ fn start_traces(
         return Ok((None, Traces::default()));
     };
     let failed = |error: &dyn Display| ConfigError::of("telemetry.otlp_endpoint", error);
+    let has_key = HEADERS.iter().any(|name| env::var_os(name).is_some());
+    if has_key && endpoint.scheme() == "http" && !is_loopback(endpoint) {
+        return Err(failed(
+            &"must begin with https:// where OTEL_EXPORTER_OTLP_HEADERS has a key, unless it is a loopback address",
+        ));
+    }
     let collector = Collector::new(endpoint.scheme()).map_err(|error| failed(&error))?;
     let exporter = SpanExporter::builder()
         .with_http()

@@ -31,6 +31,7 @@ use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 
 mod access;
+mod adoption;
 mod catalog;
 mod cluster;
 mod doctor;
@@ -54,6 +55,7 @@ use engine::writer::Writer;
 use engine::{files, sql};
 use error::Result;
 
+pub use adoption::Adopted;
 pub use catalog::batches::{BatchCounts, Card, NewBatch, RevokedBatch};
 pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
 pub use catalog::vouchers::{Batch, KnownVoucher, Sold, VoucherRef, VoucherRow};

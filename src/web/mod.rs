@@ -72,6 +72,13 @@ impl Shop {
     }
 }
 
+/// The path of a request, as a link on this server: browsers read a second slash, in either direction, as
+/// the beginning of a host.
+pub fn own_path(path: &str) -> String {
+    let is_slash = |c: char| matches!(c, '/' | '\\') || c.is_ascii_control() || c == ' ';
+    format!("/{}", path.trim_start_matches(is_slash))
+}
+
 /// A URL with those of the parameters that are not empty.
 pub fn href(path: &str, parameters: &[(&str, &str)]) -> String {
     let filled = parameters.iter().filter(|(_, value)| !value.is_empty());

@@ -154,8 +154,8 @@ catalogue! {
 
     /// Error pages.
     trouble: TroubleText {
-        order_title, order, page_title, page, away_title, away, internal_title, internal,
-        try_again, go_home
+        order_title, order, page_title, page, away_title, away, foreign_title, foreign,
+        internal_title, internal, try_again, go_home
     }
 
     /// One sentence per status, also the `message` of the API.

@@ -11,6 +11,7 @@
 mod harness;
 
 mod acts;
+mod attacks;
 mod batches;
 mod buying;
 mod cancelled;

@@ -18,6 +18,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("actors/mod.rs", 1, "one delivery, which its answer waits for"),
     ("actors/order/acts.rs", 1, "one act of an operator"),
     ("checkout/mod.rs", 1, "one purchase and its push"),
+    ("http/portal/purchase.rs", 1, "what is done for one guest after the answer, limited by `Api::helping`"),
     ("jobs/reconciler/mod.rs", 1, "one ask, in the loop's own set"),
     ("jobs/relay/mod.rs", 1, "one SMS to send, in the round's own set"),
     ("jobs/relay/disconnects.rs", 1, "one session to end, in the round's own set"),

@@ -7,6 +7,7 @@ pub mod check_budget;
 pub mod check_schedule;
 pub mod circuit;
 pub mod client_limit;
+pub mod log_share;
 pub mod look_ups;
 pub mod outbox;
 pub mod token_bucket;
@@ -14,6 +15,7 @@ pub mod token_bucket;
 pub use check_budget::{CheckBudget, Turns};
 pub use circuit::{Circuit, CircuitChange, Flow};
 pub use client_limit::{ClientId, RateLimit, Share};
+pub use log_share::LogShare;
 pub use look_ups::{LookUps, Turn};
 pub use token_bucket::TokenBucket;
 

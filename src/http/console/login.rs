@@ -54,10 +54,6 @@ pub async fn log_in(
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> HttpResponse {
-    if is_from_elsewhere(&request) {
-        let refusal = Problem::new(Code::Forbidden).detail("another site has sent this form");
-        return or_problem(&request, &refusal);
-    }
     let form = match Form::read(payload).await {
         Ok(form) => form,
         Err(problem) => return or_problem(&request, &problem),
@@ -156,13 +152,6 @@ fn safe_next(next: &str) -> &str {
     let is_page = next.starts_with("/operator/") || next.starts_with("/operator?");
     let is_safe = !next.starts_with("/operator/log") && !next.chars().any(char::is_control);
     if is_page && is_safe { next } else { HOME }
-}
-
-/// Whether another site made the browser send this log-in (W3C Fetch Metadata). Clients without the
-/// header are not current browsers and are allowed.
-fn is_from_elsewhere(request: &HttpRequest) -> bool {
-    let site = request.headers().get("sec-fetch-site");
-    site.is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::format::{money, thousands};
 use super::webhooks::sender_named;
 use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::people::Visibility;
+use crate::domain::shop_day::ShopDay;
 use crate::http::operators::reports::day_of;
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
@@ -95,10 +96,11 @@ pub async fn show(caller: Caller) -> Page {
     };
     let report = caller.api.store.daily_report(day).await?;
     let after = day.date.checked_add_days(Days::new(1));
+    let before = day.date.checked_sub_days(Days::new(1));
     Ok(shown(&ReportPage {
         context: PageContext::of(&caller, Section::Report).await,
         date: day.date,
-        before: day.date.checked_sub_days(Days::new(1)),
+        before: before.filter(|date| ShopDay::of(*date, &caller.api.timezone).is_some()),
         after: after.filter(|date| *date <= today.date),
         sold: Total::sold(&report.sales),
         cash: Total::sold(&report.cash_sales),

@@ -26,7 +26,7 @@ use crate::domain::access::RouterRefusal;
 use crate::domain::catalog::Terms;
 use crate::domain::people::Language;
 use crate::web::text::{Text, text};
-use crate::web::{Asked, CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
+use crate::web::{Asked, CONTENT_SECURITY_POLICY as POLICY, Visit, assets, own_path};
 
 pub mod connect;
 mod form;
@@ -145,7 +145,7 @@ impl Visitor {
             visit,
             language,
             text: text(language),
-            path: request.path().to_owned(),
+            path: own_path(request.path()),
         })
     }
 
@@ -231,6 +231,7 @@ impl Visitor {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 (&text.page_title, &text.page)
             }
+            StatusCode::FORBIDDEN => (&text.foreign_title, &text.foreign),
             StatusCode::TOO_MANY_REQUESTS => {
                 let secs = problem.retry_after_secs.unwrap_or(1);
                 later = Notice::later(self.text, secs);

@@ -7,6 +7,7 @@ use askama::Template;
 use super::notice::Notice;
 use super::{Form, Page, Visitor};
 use crate::domain::people::Phone;
+use crate::http::portal::purchase::help;
 
 /// The form, or its answer, which is the same for every phone.
 #[derive(Template)]
@@ -41,7 +42,7 @@ pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
         .clients
         .admit_resend(&visitor.request, &phone, &api.draining);
     turn.await?;
-    api.store.resend_or_check(&phone).await?;
+    help(api, &phone).await?;
     let page = PaidPage {
         is_done: true,
         ..page(&visitor, String::new(), None)

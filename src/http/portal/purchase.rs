@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::warn;
 use utoipa::ToSchema;
 
 use super::status::message;
@@ -159,12 +160,30 @@ pub async fn resend(
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
     let turn = api.clients.admit_resend(&request, &phone, &api.draining);
     turn.await?;
-    api.store.resend_or_check(&phone).await?;
+    help(&api, &phone).await?;
     let language = language(request.headers());
     Ok(HttpResponse::Accepted().json(ResendAnswer {
         status: "success",
         message: text(language).paid.done.clone(),
     }))
+}
+
+/// Has the SMS sent again, or the newest unpaid order checked. The answer waits for the look-ups, which cost
+/// the same for every phone, and not for what they lead to: its time tells nothing.
+///
+/// # Errors
+/// A 503 without the database, or while too many guests are being helped.
+pub async fn help(api: &Api, phone: &Phone) -> Result<(), Problem> {
+    let place = api.helping.clone().try_acquire_owned();
+    let place = place.map_err(|_| Code::Busy)?;
+    let (store, help) = (api.store.clone(), api.store.help_for(phone).await?);
+    api.checkout.background.spawn(async move {
+        let _place = place;
+        if let Err(error) = store.help(help).await {
+            warn!(%error, "a guest's SMS could not be sent again, or the order not be checked");
+        }
+    });
+    Ok(())
 }
 
 fn purchase(request: &HttpRequest, wanted: PayRequest) -> Result<Purchase, Problem> {

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! Whatever is found goes to the phone that paid, by SMS, and never to the caller: a phone number is no
-//! secret, so it proves nothing.
+//! secret, so it proves nothing. The caller's answer does not wait for what is written, which only a phone
+//! that has bought causes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
@@ -31,24 +32,41 @@ const UNPAID_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// How many of the newest sales of a phone are searched for a voucher that is still valid.
 const NEWEST_SALES_MAX: u64 = 5;
 
+/// What can be done for a guest.
+pub struct Help {
+    /// The newest sale whose voucher is still valid.
+    sold: Option<Payment>,
+    /// Number and version of the newest order that may still be paid.
+    unpaid: Option<(i64, i32)>,
+}
+
 impl Store {
-    /// Helps a guest who says that this phone has paid. If the phone has a valid voucher, sends the
-    /// SMS of the newest one again, unless it is queued already or was repeated too often in the
-    /// last hour. Without a valid voucher, makes the newest unpaid order due for a status check
-    /// now.
+    /// What can be done for a guest who says that this phone has paid. Costs the same two queries for every
+    /// phone, so that the time of an answer does not tell whether it has paid.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn help_for(&self, phone: &Phone) -> Result<Help> {
+        let now = self.clock().now();
+        Ok(Help {
+            sold: self.newest_sale(phone, now).await?,
+            unpaid: self.newest_unpaid(phone, now).await?,
+        })
+    }
+
+    /// Helps. If the phone has a valid voucher, sends the SMS of the newest one again, unless it is queued
+    /// already or was repeated too often in the last hour. Without a valid voucher, makes the newest unpaid
+    /// order due for a status check now.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn resend_or_check(&self, phone: &Phone) -> Result<()> {
-        let (store, phone) = (self.clone(), phone.clone());
-        self.run(async move {
-            let now = store.clock().now();
-            match store.newest_sale(&phone, now).await? {
-                Some(sold) => store.send_again(sold, now).await,
-                None => store.check_newest_unpaid(&phone, now).await,
-            }
-        })
-        .await
+    pub async fn help(&self, help: Help) -> Result<()> {
+        let now = self.clock().now();
+        match (help.sold, help.unpaid) {
+            (Some(sold), _) => self.send_again(sold, now).await,
+            (None, Some(unpaid)) => self.check_unpaid(unpaid, now).await,
+            (None, None) => Ok(()),
+        }
     }
 
     /// The newest sale of this phone whose voucher is still valid.
@@ -77,16 +95,17 @@ impl Store {
         repeated.await.map(drop)
     }
 
-    async fn check_newest_unpaid(&self, phone: &Phone, now: DateTime<Utc>) -> Result<()> {
+    /// Number and version of the newest order of this phone that may still be paid.
+    async fn newest_unpaid(&self, phone: &Phone, now: DateTime<Utc>) -> Result<Option<(i64, i32)>> {
         let unpaid = format!(
             "SELECT id, version FROM payments WHERE phone = $1 AND created_at > $2 \
              AND {MAY_STILL_BE_PAID} ORDER BY id DESC LIMIT 1"
         );
         let lately = [phone.international().into(), (now - UNPAID_WITHIN).into()];
-        let found: Option<(i64, i32)> = sql::tuple(&self.db(), &unpaid, lately).await?;
-        let Some((id, version)) = found else {
-            return Ok(());
-        };
+        sql::tuple(&self.db(), &unpaid, lately).await
+    }
+
+    async fn check_unpaid(&self, (id, version): (i64, i32), now: DateTime<Utc>) -> Result<()> {
         let check = format!(
             "UPDATE payments SET due_at = $1 WHERE id = $2 AND version = $3 AND {MAY_STILL_BE_PAID}"
         );

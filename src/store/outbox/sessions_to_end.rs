@@ -13,6 +13,8 @@ use crate::store::error::Result;
 enum Queued<'a> {
     /// Every open session of a voucher, once.
     OfVoucher(&'a str),
+    /// Every open session of the vouchers that a query finds by their `code` and `order_id`, once.
+    OfVouchers(&'a str),
     /// One session, by its row in `radacct`, again if it was queued before. Its router may have forgotten to
     /// report it.
     Again(i64),
@@ -28,6 +30,17 @@ pub async fn queue_sessions(
 ) -> Result<()> {
     let sessions = Queued::OfVoucher(code);
     queue(txn, sessions, order_id, reason, now).await.map(drop)
+}
+
+/// The same for all vouchers that a query finds, by their `code` and `order_id`.
+pub async fn queue_sessions_of(
+    txn: &DatabaseTransaction,
+    vouchers: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let sessions = Queued::OfVouchers(vouchers);
+    queue(txn, sessions, None, reason, now).await.map(drop)
 }
 
 /// Queues a session again, for an operator, in the transaction that writes the audit log. Returns whether
@@ -54,36 +67,38 @@ async fn queue(
         DbBackend::Postgres => format!("host({column})"),
         _ => column.to_owned(),
     };
-    let (which, known, value): (_, _, Value) = match sessions {
-        Queued::OfVoucher(code) => (
-            "username = $5 AND acctstoptime IS NULL AND acctsessionid <> ''",
-            "DO NOTHING",
-            code.into(),
+    // `$3` is long ago: due at once, even if the caller's clock is ahead of the database's.
+    let mut values: Vec<Value> = vec![reason.into(), now.into(), DateTime::UNIX_EPOCH.into()];
+    let once = "DO NOTHING";
+    let (order, from, which, known) = match sessions {
+        Queued::OfVouchers(vouchers) => (
+            "v.order_id",
+            format!("radacct JOIN ({vouchers}) v ON v.code = username"),
+            "acctstoptime IS NULL AND acctsessionid <> ''",
+            once,
         ),
-        Queued::Again(id) => (
-            "radacctid = $5 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')",
-            "DO UPDATE SET state = excluded.state, reason = excluded.reason, \
-             due_at = excluded.due_at, attempts = 0, result = NULL, last_error = NULL, \
-             sent_at = NULL",
-            id.into(),
-        ),
+        Queued::OfVoucher(code) => {
+            values.extend([order_id.map(|id| id.0).into(), code.into()]);
+            let which = "username = $5 AND acctstoptime IS NULL AND acctsessionid <> ''";
+            ("$4", "radacct".to_owned(), which, once)
+        }
+        Queued::Again(id) => {
+            values.extend([order_id.map(|id| id.0).into(), id.into()]);
+            let which =
+                "radacctid = $5 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')";
+            let again = "DO UPDATE SET state = excluded.state, reason = excluded.reason, \
+                 due_at = excluded.due_at, attempts = 0, result = NULL, last_error = NULL, \
+                 sent_at = NULL";
+            ("$4", "radacct".to_owned(), which, again)
+        }
     };
-    // Due at once, even if the caller's clock is ahead of the database's.
     let queue = format!(
         "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
          session_id, device_address, device_station, state, due_at, created_at) \
-         SELECT 'disconnect', 'disconnect-' || acctuniqueid, $1, $2, username, {}, acctsessionid, \
-         {}, callingstationid, 'queued', $3, $4 FROM radacct \
-         WHERE {which} ON CONFLICT (reference) {known}",
+         SELECT 'disconnect', 'disconnect-' || acctuniqueid, {order}, $1, username, {}, acctsessionid, \
+         {}, callingstationid, 'queued', $3, $2 FROM {from} WHERE {which} ON CONFLICT (reference) {known}",
         address("nasipaddress"),
         address("framedipaddress")
     );
-    let values = [
-        order_id.map(|id| id.0).into(),
-        reason.into(),
-        DateTime::UNIX_EPOCH.into(),
-        now.into(),
-        value,
-    ];
     sql::execute(txn, &queue, values).await
 }

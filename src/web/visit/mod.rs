@@ -4,8 +4,8 @@
 //! # Invariants
 //! - A code is sent only to the log-in page of a router in `portal.login_hosts`. Otherwise an attacker could
 //!   make a guest open a link that sends the code anywhere.
-//! - The router's own text is never shown: a refusal is one of our reasons. A guest is led anywhere by it
-//!   only with such a router in the same link.
+//! - The router's own text is never shown: a refusal is one of our reasons, and counts only with such a
+//!   router, in the same link or in this browser's cookie.
 
 use chrono::{DateTime, Utc};
 use url::Url;
@@ -92,6 +92,8 @@ impl Visit {
             visit.login = before.login;
             visit.device = visit.device.or(before.device);
         }
+        // Anyone can make a link that says that the router has refused its reader.
+        visit.refusal = visit.refusal.filter(|_| visit.login.is_some());
         visit
     }
 

@@ -29,7 +29,7 @@ async fn release(app: &TestApp, order: &TestOrder, decision: &str) -> Answer {
     post(app, &format!("/orders/{}/release", order.id), &payload).await
 }
 
-async fn refund(app: &TestApp, order: &TestOrder) -> Answer {
+pub async fn refund(app: &TestApp, order: &TestOrder) -> Answer {
     let payload = json!({"reason": "the line was down", "method": "cash", "reference": "R-77"});
     post(app, &format!("/orders/{}/refund", order.id), &payload).await
 }
@@ -46,7 +46,7 @@ async fn revoke(app: &TestApp, code: &str) -> Answer {
     post(app, &format!("/vouchers/{code}/revoke"), &json!({})).await
 }
 
-async fn held(app: &TestApp) -> TestOrder {
+pub async fn held(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     let short = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 500});
     let answer = app.deliver(short.to_string()).await;
@@ -54,7 +54,7 @@ async fn held(app: &TestApp) -> TestOrder {
     order
 }
 
-async fn sold(app: &TestApp) -> TestOrder {
+pub async fn sold(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     let answer = app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(answer.verdict(), (200, "completed".to_owned()));

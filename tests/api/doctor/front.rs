@@ -175,16 +175,21 @@ async fn what_needs_a_running_server_is_skipped_without_one() {
 #[actix_web::test]
 async fn in_live_mode_the_public_address_is_https_and_not_this_machine() {
     let shop = Shop::open(Kind::Sqlite).await;
-    for (url, part) in [
-        ("http://wifi.example", "is not HTTPS"),
-        ("https://127.0.0.1:8443", "is this machine alone"),
+    for (url, check_name, part, code) in [
+        ("http://wifi.example", "config", "`server.public_url`", 2),
+        (
+            "https://127.0.0.1:8443",
+            "public_url",
+            "is this machine alone",
+            1,
+        ),
     ] {
         let public = [("MALIPO__SERVER__PUBLIC_URL", url)];
 
         let checked = check(&shop.settings(&[&LIVE[..], &public[..]].concat()));
 
-        checked.assert("public_url", "failed", part);
-        assert_eq!(checked.code, Some(1));
+        checked.assert(check_name, "failed", part);
+        assert_eq!(checked.code, Some(code));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `malipo drill`, as the shop's owner runs it.
 
-use std::process::{Command, Output};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -63,7 +64,7 @@ async fn without_a_database_the_binary_drills_on_a_temporary_one_and_leaves_noth
 async fn a_running_server_is_drilled_with_its_database_and_without() {
     let database = TestDatabase::create(Kind::Sqlite).await;
     let process = Process::serve(&database.url, &[]);
-    let common = ["--url", &process.base, "--token", TOKEN, "--orders", "6"];
+    let common = ["--url", &process.base, "--orders", "6"];
 
     let (outside, outside_json) = run_drill(&common);
     let (inside, inside_json) = run_drill(&[&common[..], &["--database", &database.url]].concat());
@@ -79,6 +80,44 @@ async fn a_running_server_is_drilled_with_its_database_and_without() {
     }
     let sold = "SELECT COUNT(*) FROM payments WHERE status = 'COMPLETED'";
     assert_eq!(database.count(sold).await, 12);
+}
+
+#[actix_web::test]
+async fn the_token_is_read_from_standard_input_so_that_no_command_line_has_it() {
+    let database = TestDatabase::create(Kind::Sqlite).await;
+    let process = Process::serve(&database.url, &[]);
+    // The output, and how many sales the server has counted, which only an operator may read.
+    let drill = |token: &str, input: &str| {
+        let folder = TempDir::new().unwrap();
+        let arguments = ["--orders", "2", "--json", "result.json", "--token", token];
+        let mut drill = malipo(folder.path(), &[])
+            .args(["drill", "--url", &process.base])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = drill.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        let output = drill.wait_with_output().unwrap();
+        let json = std::fs::read_to_string(folder.path().join("result.json"));
+        let json: Value = serde_json::from_str(&json.unwrap_or_default()).unwrap_or_default();
+        (output, json["sales"]["counted_by_server"].clone())
+    };
+
+    let (typed, counted) = drill("-", &format!("{TOKEN}\n"));
+    let (_, not_counted) = drill("-", "wrong\n");
+    let (nothing, _) = drill("-", "\n");
+    let (shown, counted_too) = drill(TOKEN, "");
+
+    assert_eq!(code(&typed), Some(0), "{}", text(&typed.stderr));
+    assert_eq!([counted, counted_too], [2, 2]);
+    assert_eq!(not_counted, Value::Null);
+    assert!(!text(&typed.stderr).contains("--token"));
+    assert_eq!(code(&nothing), Some(1));
+    assert!(text(&nothing.stderr).contains("standard input has no token"));
+    assert_eq!(code(&shown), Some(0));
+    assert!(text(&shown.stderr).contains("use `--token -`"));
 }
 
 #[actix_web::test]
@@ -219,7 +258,8 @@ fn run_drill(arguments: &[&str]) -> (Output, Value) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("result.json");
     let to_json = ["drill", "--json", file.to_str().unwrap()];
-    let output = run(&[&to_json[..], arguments].concat(), &[]);
+    let token = [("MALIPO_DRILL_TOKEN", TOKEN)];
+    let output = run(&[&to_json[..], arguments].concat(), &token);
     let json = std::fs::read_to_string(&file)
         .unwrap_or_else(|_| panic!("no JSON: {}", text(&output.stderr)));
     (output, serde_json::from_str(&json).unwrap())

@@ -17,7 +17,7 @@ mod paid;
 mod refused;
 mod requests;
 mod trouble;
-mod voucher;
+pub mod voucher;
 
 /// The `Accept` header that a browser sends when a person opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";

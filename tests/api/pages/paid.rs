@@ -1,9 +1,12 @@
 //! The page for guests who have paid and have no voucher.
 
+use malipo::http::HELPED_MAX;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use super::{page, submit};
 use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
+use crate::reconciling::eventually;
 
 on_both_databases! {
     the_sms_goes_out_again_to_the_phone_that_paid,
@@ -12,6 +15,7 @@ on_both_databases! {
     an_sms_that_is_about_to_go_out_is_not_sent_again,
     an_order_without_known_money_is_checked_with_zenopay_at_once,
     the_page_does_not_reveal_whether_a_phone_has_paid,
+    the_answer_does_not_wait_for_what_only_a_phone_that_has_paid_causes,
     the_json_answer_does_not_reveal_whether_a_phone_has_paid,
     an_invalid_number_is_named_on_the_page,
 }
@@ -114,13 +118,40 @@ async fn the_page_does_not_reveal_whether_a_phone_has_paid(kind: Kind) {
     assert_eq!((paid.status, &paid.text), (stranger.status, &stranger.text));
 }
 
+async fn the_answer_does_not_wait_for_what_only_a_phone_that_has_paid_causes(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    let open = app.buy().await;
+    let held = app.database.begin().await;
+    for row in [
+        "sms_messages SET attempts = attempts",
+        "payments SET asks = asks",
+    ] {
+        held.execute_unprepared(&format!("UPDATE {row}"))
+            .await
+            .unwrap();
+    }
+
+    for phone in [&fresh_phone(), &order.phone, &open.phone] {
+        let answer = submit(&app, "/paid", &[("phone", phone)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    assert_eq!(repetitions(&app).await, 0);
+    held.rollback().await.unwrap();
+    until_helped(&app).await;
+
+    assert_eq!(repetitions(&app).await, 1);
+}
+
 async fn the_json_answer_does_not_reveal_whether_a_phone_has_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let resend = async |body: Value| {
         let url = app.portal("/payment/resend");
         let request = app.http.post(url).header("accept-language", "en");
-        Answer::of(request.json(&body).send().await.unwrap()).await
+        let answer = Answer::of(request.json(&body).send().await.unwrap()).await;
+        until_helped(&app).await;
+        answer
     };
 
     let paid = resend(json!({"phoneNumber": order.phone})).await;
@@ -152,7 +183,18 @@ async fn an_invalid_number_is_named_on_the_page(kind: Kind) {
 }
 
 async fn ask(app: &TestApp, phone: &str) -> Answer {
-    submit(app, "/paid", &[("phone", phone)]).await
+    let answer = submit(app, "/paid", &[("phone", phone)]).await;
+    until_helped(app).await;
+    answer
+}
+
+/// Returns when nothing is done any more for guests who have their answer.
+async fn until_helped(app: &TestApp) {
+    let helping = &app.app.api.helping;
+    eventually("guests are helped", async || {
+        helping.available_permits() == HELPED_MAX
+    })
+    .await;
 }
 
 /// Creates an order that is sold and whose SMS is sent.

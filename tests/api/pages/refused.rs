@@ -10,7 +10,7 @@ on_both_databases! {
     a_refused_guest_without_an_order_comes_back_to_the_voucher,
     the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_knows_it,
     a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the_browser,
-    a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere,
+    a_guest_of_a_router_that_is_not_in_the_list_sees_no_reason_and_is_led_nowhere,
 }
 
 async fn a_refused_guest_comes_back_to_the_order_with_the_reason(kind: Kind) {
@@ -151,9 +151,7 @@ async fn a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the
     }
 }
 
-async fn a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere(
-    kind: Kind,
-) {
+async fn a_guest_of_a_router_that_is_not_in_the_list_sees_no_reason_and_is_led_nowhere(kind: Kind) {
     let app = start(kind).await;
     let (order, code) = sold(&app, "daily").await;
     let error = "no more sessions are allowed for user <b>x</b>";
@@ -173,8 +171,7 @@ async fn a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_
         for answer in [&shop, &form, &typed] {
             assert_eq!(answer.status, 200, "{}", answer.text);
             let reason = "Other phones use this voucher";
-            assert!(answer.text.contains(reason), "{}", answer.text);
-            for never in ["evil.test", "<b>x"] {
+            for never in [reason, "did not let you in", "evil.test", "<b>x"] {
                 assert!(!answer.text.contains(never), "{}", answer.text);
             }
         }

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
 
 use crate::harness::collector::{Collector, attribute};
-use crate::harness::process::Process;
+use crate::harness::process::{Process, run};
 use crate::harness::{Answer, Kind, TestDatabase, body_of, http_client};
 
 on_both_databases! {
@@ -76,6 +76,31 @@ async fn one_trace_leads_from_the_webhook_to_the_commit_and_to_the_notice(kind: 
     let named = attribute(webhook, "order");
     assert_eq!(named.as_deref(), Some(&order_id[..8]));
     assert_eq!(attribute(webhook, "outcome").as_deref(), Some("completed"));
+}
+
+/// OpenTelemetry's own variable, which its library reads.
+#[test]
+fn a_collectors_key_is_not_sent_in_plain_over_the_network() {
+    let key = ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hush");
+    for (url, code) in [
+        ("http://collector.example", 2),
+        // Allowed; the database that is named does not exist.
+        ("https://collector.example", 1),
+        ("http://127.0.0.1:9", 1),
+    ] {
+        let settings = [
+            key,
+            ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
+            ("MALIPO__TELEMETRY__OTLP_ENDPOINT", url),
+            ("MALIPO__DATABASE__URL", "postgres://127.0.0.1:1/nowhere"),
+        ];
+
+        let output = run(&["serve"], &settings);
+
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{url}: {printed}");
+        assert!(!printed.contains("hush"), "{printed}");
+    }
 }
 
 async fn a_missing_collector_harms_nothing(kind: Kind) {
