@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::future::ready;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;

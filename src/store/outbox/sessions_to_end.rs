@@ -67,38 +67,49 @@ async fn queue(
         DbBackend::Postgres => format!("host({column})"),
         _ => column.to_owned(),
     };
-    // `$3` is long ago: due at once, even if the caller's clock is ahead of the database's.
-    let mut values: Vec<Value> = vec![reason.into(), now.into(), DateTime::UNIX_EPOCH.into()];
-    let once = "DO NOTHING";
-    let (order, from, which, known) = match sessions {
-        Queued::OfVouchers(vouchers) => (
-            "v.order_id",
-            format!("radacct JOIN ({vouchers}) v ON v.code = username"),
-            "acctstoptime IS NULL AND acctsessionid <> ''",
-            once,
-        ),
+    let insert = |order: &str, from: &str, which: &str, known: &str| {
+        format!(
+            "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
+             session_id, device_address, device_station, state, due_at, created_at) \
+             SELECT 'disconnect', 'disconnect-' || acctuniqueid, {order}, $1, username, {}, acctsessionid, \
+             {}, callingstationid, 'queued', $3, $2 FROM {from} WHERE {which} ON CONFLICT (reference) {known}",
+            address("nasipaddress"),
+            address("framedipaddress")
+        )
+    };
+    // Due at once, even if the caller's clock is ahead of the database's.
+    let (reason, now, due): (Value, Value, Value) =
+        (reason.into(), now.into(), DateTime::UNIX_EPOCH.into());
+    let order_id: Value = order_id.map(|id| id.0).into();
+    match sessions {
         Queued::OfVoucher(code) => {
-            values.extend([order_id.map(|id| id.0).into(), code.into()]);
-            let which = "username = $5 AND acctstoptime IS NULL AND acctsessionid <> ''";
-            ("$4", "radacct".to_owned(), which, once)
+            let queue = insert(
+                "$4",
+                "radacct",
+                "username = $5 AND acctstoptime IS NULL AND acctsessionid <> ''",
+                "DO NOTHING",
+            );
+            sql::execute(txn, &queue, [reason, now, due, order_id, code.into()]).await
+        }
+        Queued::OfVouchers(vouchers) => {
+            let queue = insert(
+                "v.order_id",
+                &format!("radacct JOIN ({vouchers}) v ON v.code = username"),
+                "acctstoptime IS NULL AND acctsessionid <> ''",
+                "DO NOTHING",
+            );
+            sql::execute(txn, &queue, [reason, now, due]).await
         }
         Queued::Again(id) => {
-            values.extend([order_id.map(|id| id.0).into(), id.into()]);
-            let which =
-                "radacctid = $5 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')";
-            let again = "DO UPDATE SET state = excluded.state, reason = excluded.reason, \
+            let queue = insert(
+                "$4",
+                "radacct",
+                "radacctid = $5 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')",
+                "DO UPDATE SET state = excluded.state, reason = excluded.reason, \
                  due_at = excluded.due_at, attempts = 0, result = NULL, last_error = NULL, \
-                 sent_at = NULL";
-            ("$4", "radacct".to_owned(), which, again)
+                 sent_at = NULL",
+            );
+            sql::execute(txn, &queue, [reason, now, due, order_id, id.into()]).await
         }
-    };
-    let queue = format!(
-        "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
-         session_id, device_address, device_station, state, due_at, created_at) \
-         SELECT 'disconnect', 'disconnect-' || acctuniqueid, {order}, $1, username, {}, acctsessionid, \
-         {}, callingstationid, 'queued', $3, $2 FROM {from} WHERE {which} ON CONFLICT (reference) {known}",
-        address("nasipaddress"),
-        address("framedipaddress")
-    );
-    sql::execute(txn, &queue, values).await
+    }
 }

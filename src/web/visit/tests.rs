@@ -171,7 +171,7 @@ fn a_refusal_is_one_of_our_reasons_from_a_known_router() {
     ] {
         let visit = read(&query, Some(known), &shop());
         assert_eq!(visit.refusal, refusal, "{query}");
-        let stranger = Visit::read(&query, None, &shop());
+        let stranger = read(&query, None, &shop());
         let is_known = query.contains(known);
         assert_eq!(stranger.refusal, refusal.filter(|_| is_known), "{query}");
     }
