@@ -225,7 +225,11 @@ pub(super) async fn show_voucher(
         Language::Swahili => &sold.name_sw,
         Language::English => &sold.name_en,
     };
+    let router = &text.router;
     let (title, lead): (&str, &str) = match remaining.state {
+        State::New | State::Active if visitor.visit.is_online => {
+            (&router.online_title, &router.online)
+        }
         State::New => (&text.voucher.new_title, name),
         State::Active => (&text.voucher.active_title, name),
         State::Expired => (&text.voucher.ended_title, &text.voucher.ended),
@@ -239,7 +243,7 @@ pub(super) async fn show_voucher(
             is_open,
             left: left(visitor, remaining, sold.shared_devices),
         }),
-        notice: visitor.refusal(),
+        notice: visitor.refusal().filter(|_| !visitor.visit.is_online),
         ..VoucherPage::form(visitor, String::new())
     };
     let answer = visitor.answer(StatusCode::OK, &page);
