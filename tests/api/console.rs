@@ -190,7 +190,7 @@ async fn only_an_admins_form_changes_the_database(kind: Kind) {
         );
         // A client without a token is redirected to the log-in page.
         let stranger = submit(&app, "no-token", path, fields).await;
-        assert!(stranger.text.contains("Your token"), "{path}");
+        assert!(stranger.text.contains("Or a token"), "{path}");
     }
 
     let untouched = "SELECT COUNT(*) FROM audit_events";

@@ -20,8 +20,10 @@ pub fn secret_of(random: [u8; 20]) -> Secret {
     let fives = random.chunks(5).flat_map(|five| {
         let bits = five
             .iter()
-            .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        (0..8).rev().map(move |at| (bits >> (5 * at) & 31) as usize)
+            .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        (0..8)
+            .rev()
+            .map(move |at| ((bits >> (5 * at)) & 31) as usize)
     });
     Secret::new(
         fives
@@ -55,11 +57,11 @@ fn key(base32: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for symbol in base32.bytes() {
         let five = BASE32.iter().position(|known| *known == symbol)?;
-        bits = bits << 5 | u32::try_from(five).ok()?;
+        bits = (bits << 5) | u32::try_from(five).ok()?;
         count += 5;
         if count >= 8 {
             count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
+            bytes.push(((bits >> count) & 0xff) as u8);
         }
     }
     Some(bytes)

@@ -92,25 +92,9 @@ pub async fn log_in(
                 None => answer,
             }
         }
-        Ok(LogInResult::Wrong) => {
-            let why = match is_token {
-                true => "This token is not valid. Is all of it there?",
-                false => {
-                    "The name, the password or the code is wrong. If you have set up an authenticator, type its code too."
-                }
-            };
-            refused(StatusCode::UNAUTHORIZED, why)
-        }
+        Ok(LogInResult::Wrong) => refused(StatusCode::UNAUTHORIZED, wrong(is_token)),
         Ok(LogInResult::TooSoon { retry_after_secs }) => {
-            let why = match is_token {
-                true => format!(
-                    "Too many wrong tokens: wait {retry_after_secs} s and try again. This token was not checked."
-                ),
-                false => format!(
-                    "Too many wrong passwords for this name: wait {} min, or log in with a token. This password was not checked.",
-                    retry_after_secs.div_ceil(60)
-                ),
-            };
+            let why = too_soon(is_token, retry_after_secs);
             let page = refused(StatusCode::TOO_MANY_REQUESTS, &why);
             retry_after(page, Some(retry_after_secs))
         }
@@ -124,6 +108,27 @@ pub async fn log_in(
             let page = refused(problem.status_code(), why);
             retry_after(page, problem.retry_after_secs)
         }
+    }
+}
+
+fn wrong(is_token: bool) -> &'static str {
+    match is_token {
+        true => "This token is not valid. Is all of it there?",
+        false => {
+            "The name, the password or the code is wrong. If you have set up an authenticator, type its code too."
+        }
+    }
+}
+
+fn too_soon(is_token: bool, secs: u64) -> String {
+    match is_token {
+        true => format!(
+            "Too many wrong tokens: wait {secs} s and try again. This token was not checked."
+        ),
+        false => format!(
+            "Too many wrong passwords for this name: wait {} min, or log in with a token. This password was not checked.",
+            secs.div_ceil(60)
+        ),
     }
 }
 
