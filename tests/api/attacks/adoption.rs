@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use crate::acts::{held, refund, sold};
 use crate::command_line::{code, text};
 use crate::harness::process::{Process, malipo, run};
-use crate::harness::{Answer, KEY, Kind, TOKEN, TestApp, TestDatabase, body_of, http_client};
+use crate::harness::{
+    Answer, KEY, Kind, TOKEN, TestApp, TestDatabase, TestOrder, body_of, http_client,
+};
 use crate::owner_link::{reissue, true_code};
 use crate::pages::voucher::session;
 
@@ -98,28 +100,7 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
     let count = async |sql: &str| database.count(sql).await;
     assert_eq!(count("SELECT COUNT(*) FROM sandbox_payments").await, 0);
     for order in simulated {
-        let is_order = database.is_order(&order.id);
-        let payment = format!("FROM payments WHERE {is_order}");
-        let cancelled = format!(
-            "SELECT COUNT(*) {payment} AND status = 'CANCELLED' AND paid_amount IS NULL AND due_at IS NULL \
-             AND confirmed_at IS NULL AND refunded_at IS NULL"
-        );
-        assert_eq!(count(&cancelled).await, 1, "{}", order.id);
-        let valid = format!(
-            "SELECT COUNT(*) FROM vouchers WHERE revoked_at IS NULL \
-             AND COALESCE(payment_id, former_payment_id) = (SELECT id {payment})"
-        );
-        assert_eq!(count(&valid).await, 0, "{}", order.id);
-        let invoices =
-            format!("SELECT COUNT(*) FROM invoices WHERE payment_id = (SELECT id {payment})");
-        assert_eq!(count(&invoices).await, 0, "{}", order.id);
-        // The sandbox has shown this address, and its key is not that of ZenoPay.
-        let url = order.webhook_url.split("/api/").nth(1).unwrap();
-        let url = format!("{}/api/{url}", process.base);
-        let webhook = http_client()
-            .post(url)
-            .body(body_of(&order.id, "COMPLETED"));
-        assert_eq!(webhook.send().await.unwrap().status(), 401);
+        assert_cancelled(&database, &process, order).await;
     }
     assert_eq!(
         count("SELECT COUNT(DISTINCT username) FROM radcheck").await,
@@ -147,21 +128,7 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         .await;
     assert_eq!(customers, [format!("255{}", &real.phone[1..])]);
 
-    // Midnight may be between the sales and the report.
-    let today = report(&process, "").await;
-    let date: NaiveDate = today["date"].as_str().unwrap().parse().unwrap();
-    let yesterday = format!("?date={}", date.pred_opt().unwrap());
-    let yesterday = report(&process, &yesterday).await;
-    for (list, total) in today["totals"].as_object().unwrap() {
-        let both = [&total["amount"], &yesterday["totals"][list]["amount"]];
-        let sum: i64 = both.iter().map(|amount| amount.as_i64().unwrap()).sum();
-        match list.as_str() {
-            "sales" => assert_eq!(sum, 2_000, "{today}"),
-            // ZenoPay may have been asked about the real payment meanwhile.
-            "fulfilled_not_confirmed" => assert!([0, 2_000].contains(&sum), "{today}"),
-            _ => assert_eq!(sum, 0, "{list}: {today}"),
-        }
-    }
+    assert_no_income_but(&process, 2_000).await;
 
     // It is a live database now.
     drop(process);
@@ -175,6 +142,51 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         .json();
     assert_eq!(status["payment_status"], "COMPLETED");
     assert_eq!(status["voucher_code"], json!(real_code));
+}
+
+/// The order is no payment any more, its voucher opens nothing, and its webhook's address proves nothing.
+async fn assert_cancelled(database: &TestDatabase, process: &Process, order: &TestOrder) {
+    let is_order = database.is_order(&order.id);
+    let payment = format!("FROM payments WHERE {is_order}");
+    let cancelled = format!(
+        "SELECT COUNT(*) {payment} AND status = 'CANCELLED' AND paid_amount IS NULL AND due_at IS NULL \
+         AND confirmed_at IS NULL AND refunded_at IS NULL"
+    );
+    assert_eq!(database.count(&cancelled).await, 1, "{}", order.id);
+    let valid = format!(
+        "SELECT COUNT(*) FROM vouchers WHERE revoked_at IS NULL \
+         AND COALESCE(payment_id, former_payment_id) = (SELECT id {payment})"
+    );
+    assert_eq!(database.count(&valid).await, 0, "{}", order.id);
+    let invoices =
+        format!("SELECT COUNT(*) FROM invoices WHERE payment_id = (SELECT id {payment})");
+    assert_eq!(database.count(&invoices).await, 0, "{}", order.id);
+    // The sandbox has shown this address, and its key is not that of ZenoPay.
+    let url = order.webhook_url.split("/api/").nth(1).unwrap();
+    let url = format!("{}/api/{url}", process.base);
+    let webhook = http_client()
+        .post(url)
+        .body(body_of(&order.id, "COMPLETED"));
+    assert_eq!(webhook.send().await.unwrap().status(), 401);
+}
+
+/// The reports have the money of the real payment and no other.
+async fn assert_no_income_but(process: &Process, real: i64) {
+    // Midnight may be between the sales and the report.
+    let today = report(process, "").await;
+    let date: NaiveDate = today["date"].as_str().unwrap().parse().unwrap();
+    let yesterday = format!("?date={}", date.pred_opt().unwrap());
+    let yesterday = report(process, &yesterday).await;
+    for (list, total) in today["totals"].as_object().unwrap() {
+        let both = [&total["amount"], &yesterday["totals"][list]["amount"]];
+        let sum: i64 = both.iter().map(|amount| amount.as_i64().unwrap()).sum();
+        match list.as_str() {
+            "sales" => assert_eq!(sum, real, "{today}"),
+            // ZenoPay may have been asked about the real payment meanwhile.
+            "fulfilled_not_confirmed" => assert!([0, real].contains(&sum), "{today}"),
+            _ => assert_eq!(sum, 0, "{list}: {today}"),
+        }
+    }
 }
 
 /// The report of a day; of today without a query.
