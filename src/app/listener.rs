@@ -151,13 +151,7 @@ pub(super) fn serve(
             let (accepted, acceptor) = (accepted.clone(), TlsAcceptor::from(tls.clone()));
             fn_service(move |tcp| {
                 let ((stream, peer), acceptor) = (accepted(tcp), acceptor.clone());
-                async move {
-                    // Not limited in number, as in actix-tls: there, clients that never finish theirs
-                    // keep all others out.
-                    let shaken = timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await;
-                    let tls = shaken.map_err(|_| DispatchError::SlowRequestTimeout)?;
-                    Ok((tls.map_err(DispatchError::Io)?, peer))
-                }
+                async move { Ok((handshake(acceptor, stream).await?, peer)) }
             })
             .and_then(http1(
                 app(),
@@ -176,6 +170,16 @@ pub(super) fn serve(
         }
     });
     Ok((handle, serving))
+}
+
+/// Not limited in number, as in actix-tls: there, clients that never finish theirs keep all others out.
+async fn handshake(
+    acceptor: TlsAcceptor,
+    stream: ClientStream,
+) -> Result<TlsStream<ClientStream>, DispatchError> {
+    let shaken = timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await;
+    let tls = shaken.map_err(|_| DispatchError::SlowRequestTimeout)?;
+    tls.map_err(DispatchError::Io)
 }
 
 /// Serves HTTP/1.1 on the streams of a listener, as actix-web does on its own.
