@@ -110,7 +110,8 @@ catalogue! {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, later, busy_title, busy, clock_title, clock, again,
         enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
-        staff_codes, let_go_title, let_go
+        staff_codes, let_go_title, let_go, voucher_ended_title, voucher_refunded_title,
+        voucher_closed_title, another_voucher
     }
 
     /// The page of an order.

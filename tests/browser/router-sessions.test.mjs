@@ -43,7 +43,7 @@ const openSessions = (server) => server.ask(`SELECT nasidentifier || ' ' || user
   WHERE acctstoptime IS NULL ORDER BY radacctid`);
 
 for (const kind of kinds) {
-  test(`a refunded guest is off-line at once, on ${kind}`, LIMIT, async () => {
+  test(`a refunded guest is off-line at once, and sees why, on ${kind}`, LIMIT, async () => {
     const { server, router } = await World.start({ kind }).then(async (world) => ({ ...world, router: await world.router() }));
     const { page, order, code } = await onLine(router, server);
     const ended = router.hotspot.ended(page.device);
@@ -53,7 +53,7 @@ for (const kind of kinds) {
 
     assert.equal(await server.ask(`SELECT acctterminatecause FROM radacct WHERE username = '${code}' AND acctsessionid <> ''`), 'Admin-Reset');
     await page.goto('http://news.test/');
-    await page.getByRole('heading', { name: 'Nunua intaneti' }).waitFor();
+    await page.getByText('Pesa ya vocha yako imerudishwa').waitFor();
     await shot(page, 'refunded');
     assert.equal(page.device.session, null);
     await page.context().close();

@@ -69,6 +69,7 @@ for (const { way, kind, script, version } of journeys) {
     await timeIsOver(server, router, bought.code);
     assert.equal(page.device.session, null);
     await shop(page);
+    await page.getByText('Vocha yako imeisha').waitFor();
     await shot(page, `${name}-4-time-over`);
     const tried = router.logins.length;
     const again = await buy(page, server, `${name}-5`);

@@ -13,7 +13,7 @@ use actix_web::HttpResponse;
 use super::order_summary::LinkKind;
 use super::{Problem, Visitor, with_cookie};
 use crate::domain::access::{OwnerToken, Remaining, VoucherCode};
-use crate::domain::order::{OrderId, Payment};
+use crate::domain::order::{OrderId, Payment, Status};
 use crate::http::portal::voucher::{look_up_at_once, remaining};
 use crate::http::request::cookie;
 
@@ -28,6 +28,8 @@ pub(super) struct KnownVoucher {
     pub remaining: Remaining,
     /// The path of the order's page; `None` if the browser knows the code alone.
     pub home: Option<String>,
+    /// Its payment was paid back.
+    pub is_refunded: bool,
 }
 
 /// Sets the cookie: this browser has shown the voucher behind `key`.
@@ -63,6 +65,7 @@ pub(super) async fn known(visitor: &Visitor) -> Result<Option<KnownVoucher>, Pro
         code,
         remaining,
         home: None,
+        is_refunded: false,
     }))
 }
 
@@ -80,6 +83,7 @@ async fn of_order(
         code: voucher.code.clone(),
         remaining,
         home: Some(link.path(order)),
+        is_refunded: order.status == Status::Refunded,
     }))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::notice::Notice;
 use super::open_order::{current_key, form_key, remember, remembered, resume};
-use super::voucher::arrive;
+use super::voucher::{Arrival, arrive};
 use super::{Form, Page, Problem, Visitor, redirect, retry_after};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::catalog::{Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity};
@@ -71,14 +71,16 @@ impl ShopPage<'_> {
 /// Packages to choose from, or the one that was chosen before. A guest whom the router has sent and who
 /// has a voucher is led to it.
 pub async fn show(visitor: Visitor) -> Page {
-    if let Some(answer) = arrive(&visitor).await? {
-        return Ok(answer);
-    }
+    let over = match arrive(&visitor).await? {
+        Arrival::Led(answer) => return Ok(answer),
+        Arrival::Shop(over) => over,
+    };
     let text = &visitor.text.notice;
     let after_letting_go = || Notice::new(&text.let_go_title, &text.let_go);
     let has_let_go = !parameter(&visitor.request, LET_GO).is_empty();
     let notice = visitor
         .refusal()
+        .or(over)
         .or_else(|| has_let_go.then(after_letting_go));
     let draft = Draft {
         package: Some(parameter(&visitor.request, "package")),

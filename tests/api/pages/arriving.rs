@@ -4,6 +4,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use malipo::actors::Command;
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 
 use super::browser::{Browser, MAC, from_router, is_shop, location};
 use super::voucher::{session, sold, start, typed};
@@ -15,6 +18,7 @@ on_both_databases! {
     a_phone_that_was_idle_is_logged_in_again_by_itself,
     no_other_phone_is_ever_logged_in_by_itself,
     a_log_in_by_itself_is_not_repeated,
+    a_guest_whose_voucher_is_over_sees_why_in_the_shop,
     a_code_that_was_replaced_logs_in_only_the_phone_that_paid,
     a_made_up_cookie_is_a_guess_as_any_other,
     a_guest_who_arrives_does_not_wait_for_the_guesses_of_others,
@@ -131,6 +135,52 @@ async fn a_log_in_by_itself_is_not_repeated(kind: Kind) {
         location(&later).starts_with("http://wifi.test/login"),
         "minutes later it is tried"
     );
+}
+
+async fn a_guest_whose_voucher_is_over_sees_why_in_the_shop(kind: Kind) {
+    let app = start(kind).await;
+    let arrive = from_router(MAC, "");
+    let of_order = async |order: &str| {
+        let mut browser = Browser::default();
+        browser.get(&app, &format!("/order/{order}")).await;
+        browser
+    };
+    let ((ended, code), (refunded, _)) = (sold(&app, "daily").await, sold(&app, "daily").await);
+    session(&app, kind, &code, MAC).await;
+    let (mut with_ended, mut with_refunded) =
+        (of_order(&ended.id).await, of_order(&refunded.id).await);
+    let open = with_ended.get(&app, "/").await;
+
+    let past = format!(
+        "UPDATE vouchers SET expires_at = '2026-01-01 00:00:00+00:00' WHERE code = '{code}'"
+    );
+    app.database.execute(&past).await;
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new("the access point was down"));
+    let order_id = refunded.id.parse().unwrap();
+    let orders = &app.app.api.orders;
+    orders.handle(order_id, Command::of(refund)).await.unwrap();
+    let ended = with_ended.get(&app, &arrive).await;
+    let refunded = with_refunded.get(&app, &arrive).await;
+    let stranger = Browser::default().get(&app, &arrive).await;
+
+    for (answer, title) in [
+        (&ended, "Your voucher has ended"),
+        (&refunded, "Your voucher's money was paid back"),
+    ] {
+        assert!(is_shop(answer), "{:?}", answer.header("location"));
+        assert!(
+            answer.text.contains(&title.replace('\'', "&#39;")),
+            "{title}: {}",
+            answer.text
+        );
+    }
+    for answer in [&open, &stranger] {
+        assert!(
+            is_shop(answer) && !answer.text.contains("Your voucher"),
+            "{}",
+            answer.text
+        );
+    }
 }
 
 async fn a_code_that_was_replaced_logs_in_only_the_phone_that_paid(kind: Kind) {
