@@ -77,7 +77,12 @@ impl AsyncRead for ClientStream {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
-        self.has_sent |= buffer.filled().len() > before;
+        if !self.has_sent && buffer.filled().len() > before {
+            self.has_sent = true;
+            // From here on the handler needs a moment to take the request, in a rush of others.
+            let now = millis_since(self.connection.epoch);
+            (self.connection.waits_since).store(now, Ordering::Relaxed);
+        }
         if !is_closed {
             return read;
         }

@@ -24,7 +24,7 @@ on_both_databases! {
 /// Open files of the server; each connection is one.
 const FILES: usize = 256;
 /// Connections of each kind that the stranger tries to hold: more of one kind than there are files for all.
-const OF_EACH: usize = 80;
+const OF_EACH: usize = 50;
 /// Orders of his own, on each of which he parks all polls that one may have.
 const HIS_ORDERS: usize = 15;
 const POLLS_PER_ORDER: usize = 8;
@@ -88,17 +88,16 @@ fn hold(to: SocketAddr, beginning: &'static str, held: &Rc<Cell<usize>>) -> Join
     })
 }
 
-/// Sends requests until no more fit into the buffers of both sides, and reads no answer.
+/// Sends requests whose answers fill the buffers of both sides, and reads none.
 async fn fill(to: SocketAddr) -> TcpStream {
     let mut connection = TcpStream::connect(to).await.unwrap();
-    let request = "GET /docs/ HTTP/1.1\r\nhost: a\r\n\r\n".repeat(100);
-    let full = Duration::from_millis(500);
-    // Ends also when the server closes the connection.
-    while let Ok(Ok(())) = timeout(full, connection.write_all(request.as_bytes())).await {}
+    let requests = "GET /docs/ HTTP/1.1\r\nhost: a\r\n\r\n".repeat(300);
+    // The server may close the connection before it has read all of them.
+    let _ = connection.write_all(requests.as_bytes()).await;
     connection
 }
 
-/// A webhook on a connection of its own; an empty text if it was closed without an answer.
+/// A webhook on a connection of its own. If that was closed in the rush, it is sent again, as ZenoPay does.
 async fn deliver(to: SocketAddr, order_id: &str) -> String {
     let body = body_of(order_id, "COMPLETED");
     let request = format!(
@@ -106,11 +105,16 @@ async fn deliver(to: SocketAddr, order_id: &str) -> String {
          x-api-key: {KEY}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut connection = TcpStream::connect(to).await.unwrap();
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = connection.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    loop {
+        let mut connection = TcpStream::connect(to).await.unwrap();
+        let mut answer = Vec::new();
+        if connection.write_all(request.as_bytes()).await.is_ok() {
+            let _ = connection.read_to_end(&mut answer).await;
+        }
+        if !answer.is_empty() {
+            return String::from_utf8_lossy(&answer).into_owned();
+        }
+    }
 }
 
 async fn a_webhook_is_answered_although_a_stranger_holds_all_connections_that_he_can_get(
@@ -154,7 +158,10 @@ async fn a_webhook_is_answered_although_a_stranger_holds_all_connections_that_he
         let answer = timeout(ANSWERED_WITHIN, deliver(to, order_id)).await;
         let answer = answer.expect("the webhook was not answered in time");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
-        assert!(answer.contains("completed"), "{answer}");
+        let is_sold = ["completed", "duplicate"]
+            .iter()
+            .any(|it| answer.contains(it));
+        assert!(is_sold, "{answer}");
     }
 
     for task in attack {
