@@ -110,12 +110,8 @@ pub(super) fn serve(
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))
             .wrap(from_fn(attend))
-            .configure(|routes| {
-                if is_on_site {
-                    http::probe_routes(routes);
-                }
-                http::routes(routes, sandbox.clone());
-            })
+            .configure(|routes| http::probe_routes(routes, is_on_site))
+            .configure(|routes| http::routes(routes, sandbox.clone()))
     };
     let (capacity, workers) = (
         Capacity::of_process(),

@@ -162,8 +162,8 @@ fn page_routes(config: &mut web::ServiceConfig) {
 }
 
 /// The pages that devices open to find out whether they are on-line, where we run inside the hotspot.
-pub fn probe_routes(config: &mut web::ServiceConfig) {
-    for path in pages::probe::PATHS {
+pub fn probe_routes(config: &mut web::ServiceConfig, is_on_site: bool) {
+    for path in pages::probe::PATHS.iter().filter(|_| is_on_site) {
         config.route(path, web::get().to(pages::probe::lead));
     }
 }

@@ -57,19 +57,11 @@ async fn the_actors_are_shown_only_with_the_token(kind: Kind) {
         .assert_problem(404, "not_found");
 }
 
-async fn metrics_and_openapi_need_the_token_unless_the_request_comes_from_this_machine(kind: Kind) {
-    // A proxy in this list is not this machine either, and may send no header.
-    let app = TestApp::start_with(kind, |config| {
-        config.server.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
-    })
-    .await;
-    let viewer = app.add_operator("vera", Role::Viewer).await;
-    let service = init_service(
-        App::new()
-            .app_data(web::Data::new(app.app.api.clone()))
-            .configure(|routes| malipo::http::routes(routes, None)),
-    )
-    .await;
+/// A request: the address of its peer, and a header of a proxy.
+type From = (&'static str, Option<(&'static str, &'static str)>);
+
+/// Requests of this machine, and all others.
+fn requests() -> (Vec<From>, Vec<From>) {
     let here = [
         "127.0.0.1:5000",
         "127.0.0.9:5000",
@@ -102,6 +94,23 @@ async fn metrics_and_openapi_need_the_token_unless_the_request_comes_from_this_m
     for peer in [here[0], here[2], elsewhere[0]] {
         closed.extend(forwarded.map(|header| (peer, Some(header))));
     }
+    (open, closed)
+}
+
+async fn metrics_and_openapi_need_the_token_unless_the_request_comes_from_this_machine(kind: Kind) {
+    // A proxy in this list is not this machine either, and may send no header.
+    let app = TestApp::start_with(kind, |config| {
+        config.server.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
+    let service = init_service(
+        App::new()
+            .app_data(web::Data::new(app.app.api.clone()))
+            .configure(|routes| malipo::http::routes(routes, None)),
+    )
+    .await;
+    let (open, closed) = requests();
 
     for path in ["/metrics", "/openapi.json"] {
         for (requests, without_token) in [(&open, 200), (&closed, 401)] {

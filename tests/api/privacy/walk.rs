@@ -126,7 +126,8 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/vouchers", "/operator/vouchers"),
     ("POST", "/vouchers", "/operator/vouchers"),
     ("GET", "/vouchers/{id}", "/operator/vouchers/1"),
-    ("GET", "/sessions", "/operator/sessions?q={code}"),
+    // The page shows what was searched for.
+    ("GET", "/sessions", "/operator/sessions"),
     ("GET", "/routers", "/operator/routers"),
     ("POST", "/routers", "/operator/routers"),
     ("GET", "/routers/{name}/script", "/operator/routers/bar/script"),

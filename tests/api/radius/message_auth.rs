@@ -33,9 +33,9 @@ async fn is_answered(
 
 async fn a_marked_router_is_answered_only_if_it_signs(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
-    for (address, is_marked) in [("127.0.0.7", true), ("127.0.0.8", false)] {
+    for (address, name, is_marked) in [("127.0.0.7", "bar", true), ("127.0.0.8", "pool", false)] {
         let router = json!({
-            "address": address, "name": "bar", "secret": ROUTER_SECRET,
+            "address": address, "name": name, "secret": ROUTER_SECRET,
             "require_message_auth": is_marked,
         });
         let added = add(&app, &router).await;

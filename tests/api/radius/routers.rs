@@ -222,16 +222,7 @@ async fn an_operator_changes_a_router_by_its_name(kind: Kind) {
         0,
         "one address is no network"
     );
-    let gone = send(&app, Method::PATCH, "/routers/bar", &json!({})).await;
-    gone.assert_problem(404, "not_found");
-    for (name, status) in [("beach", 204), ("beach", 404), ("kiosk", 204)] {
-        let path = format!("/routers/{name}");
-        assert_eq!(
-            send(&app, Method::DELETE, &path, &json!({})).await.status,
-            status
-        );
-    }
-    assert_eq!(app.database.count("SELECT COUNT(*) FROM nas").await, 0);
+    remove_all(&app).await;
     let log = "SELECT action FROM audit_events ORDER BY id";
     let expected = [
         "nas_add",
@@ -242,6 +233,20 @@ async fn an_operator_changes_a_router_by_its_name(kind: Kind) {
         "nas_remove",
     ];
     assert_eq!(app.database.texts(log).await, expected);
+}
+
+/// Removes both routers by their names, once each.
+async fn remove_all(app: &TestApp) {
+    let gone = send(app, Method::PATCH, "/routers/bar", &json!({})).await;
+    gone.assert_problem(404, "not_found");
+    for (name, status) in [("beach", 204), ("beach", 404), ("kiosk", 204)] {
+        let path = format!("/routers/{name}");
+        assert_eq!(
+            send(app, Method::DELETE, &path, &json!({})).await.status,
+            status
+        );
+    }
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM nas").await, 0);
 }
 
 async fn routers_at_one_address_share_a_secret_and_have_an_identifier_each(kind: Kind) {
