@@ -68,7 +68,7 @@ impl Own {
 /// What an admin does with the access of another operator.
 #[derive(Clone, Copy, EnumString)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Reset {
+pub enum Other {
     ResetPassword,
     ResetFactor,
     AddToken,
@@ -77,7 +77,7 @@ pub enum Reset {
     EndSessions,
 }
 
-impl Reset {
+impl Other {
     /// Performs an act.
     ///
     /// # Errors
