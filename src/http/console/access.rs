@@ -9,7 +9,7 @@
 use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 
-use super::access_acts::{AdminAct, Done, Own};
+use super::access_acts::{Done, Other, Own};
 use super::{Caller, Code, Form, Page, PageContext, Problem, Section, href, html, redirect, shown};
 use crate::domain::people::password::{PASSWORD_MAX, PASSWORD_MIN};
 use crate::domain::people::{Secret, totp};
@@ -136,7 +136,7 @@ pub async fn change(name: web::Path<String>, form: web::ReqData<Form>, caller: C
         return Err(Code::Forbidden.detail(why));
     }
     let done = match form.field("act").parse() {
-        Ok(act) => AdminAct::perform(act, &name, &form, &caller).await,
+        Ok(act) => Other::perform(act, &name, &form, &caller).await,
         Err(_) => Err(Problem::new(Code::NotFound)),
     };
     answer(&name, &caller, done).await

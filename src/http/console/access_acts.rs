@@ -68,7 +68,7 @@ impl Own {
 /// What an admin does with the access of another operator.
 #[derive(Clone, Copy, EnumString)]
 #[strum(serialize_all = "kebab-case")]
-pub enum AdminAct {
+pub enum Other {
     ResetPassword,
     ResetFactor,
     AddToken,
@@ -77,7 +77,7 @@ pub enum AdminAct {
     EndSessions,
 }
 
-impl AdminAct {
+impl Other {
     /// Performs an act.
     ///
     /// # Errors
