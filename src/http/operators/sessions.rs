@@ -68,7 +68,8 @@ pub struct DisconnectQueued {
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of sessions", body = SessionsDocument),
-        (status = 422, description = "`invalid_query`")))]
+        (status = 422, description = "`invalid_query`"),
+        (status = 429, description = "`rate_limited`: a viewer searches 30 times a minute")))]
 pub async fn list(query: web::Query<SessionsQuery>, caller: Caller) -> Answer {
     let page = find(&query, &caller).await?;
     let visibility = caller.visibility();
@@ -133,6 +134,7 @@ pub async fn find(query: &SessionsQuery, caller: &Caller) -> Result<Page<OnlineS
             "q is a voucher code, a device's address, a router's name or the first eight digits of an order",
         ));
     }
+    caller.count_search(text).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut items, mut before) = (Vec::new(), before);
     loop {
