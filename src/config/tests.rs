@@ -115,6 +115,7 @@ fn only_a_key_that_is_required_ends_the_start_when_it_is_set_to_nothing() {
             "sms.sender_id",
             "sms.api_key",
             "sms.secret_key",
+            "radius.server",
             "radius.secret",
         ];
         let set: Vec<_> = LIVE
