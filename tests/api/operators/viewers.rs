@@ -35,7 +35,11 @@ async fn a_viewers_searches_are_audited_and_limited_wherever_they_are_made(kind:
 
     for n in 0..30 {
         // The answer tells whether the phone or the code exists, and must not tell more often.
-        let tried = if n % ROUTES.len() == 1 { "K7QMX2PA" } else { &order.phone };
+        let tried = if n % ROUTES.len() == 1 {
+            "K7QMX2PA"
+        } else {
+            &order.phone
+        };
         let path = format!("{}{tried}", ROUTES[n % ROUTES.len()]);
         let answer = app.get_with(&path, &vera).await;
         assert!(
