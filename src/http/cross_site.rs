@@ -19,7 +19,9 @@ use super::pages;
 use super::problem::{Code, Problem};
 
 /// Paths of guests, for which `portal.allowed_origins` counts; also what is below them.
-const OF_GUESTS: [&str; 6] = [PORTAL, "/buy", "/order", "/paid", "/voucher", "/v"];
+const OF_GUESTS: [&str; 7] = [
+    PORTAL, "/buy", "/order", "/paid", "/voucher", "/connect", "/v",
+];
 
 /// Refuses a write that another site makes a browser send.
 pub async fn refuse_cross_site(

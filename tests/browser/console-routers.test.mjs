@@ -51,13 +51,13 @@ test('an admin adds a router without scripts, sees its script, changes and remov
 test('a script is copied with one press, and a viewer sees none', async () => {
   const page = await operator(browser, server);
   await server.command('router', 'add', '10.0.0.2', '--name', 'pool');
-  await page.goto(server.url('/operator/routers/pool/script'));
+  await page.goto(server.url('/operator/routers/pool'));
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByRole('button', { name: 'Copied' }).waitFor();
   await page.context().close();
 
   const other = await operator(browser, server, { token: await viewer(server, 'vera') });
-  const refused = await other.goto(server.url('/operator/routers/pool/script'));
+  const refused = await other.goto(server.url('/operator/routers/pool'));
   assert.equal(refused.status(), 403);
   await other.goto(server.url('/operator/routers'));
   assert.equal(await other.getByRole('link', { name: /script/i }).count(), 0);

@@ -61,7 +61,7 @@ const pages = {
   printed: voucher,
   sessions: '/operator/sessions',
   routers: '/operator/routers',
-  router: '/operator/routers/beach/script',
+  router: '/operator/routers/beach',
   people: '/operator/people',
   audit: '/operator/audit',
 };

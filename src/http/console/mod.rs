@@ -79,7 +79,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/sessions", web::get().to(sessions::show))
                     .route("/routers", web::get().to(routers::show))
                     .route("/routers", web::post().to(routers::add))
-                    .route("/routers/{name}/script", web::get().to(routers::script))
+                    .route("/routers/{name}", web::get().to(routers::script))
                     .route("/access", web::get().to(access::show_own))
                     .route("/access", web::post().to(access::change_own))
                     .route("/people", web::get().to(operators::show))

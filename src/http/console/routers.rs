@@ -175,5 +175,5 @@ pub async fn facts(name: &str, caller: &Caller) -> Result<(String, Facts), Probl
 
 fn script_path(name: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/operator/routers/{name}/script")
+    format!("/operator/routers/{name}")
 }

@@ -130,7 +130,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/sessions", "/operator/sessions"),
     ("GET", "/routers", "/operator/routers"),
     ("POST", "/routers", "/operator/routers"),
-    ("GET", "/routers/{name}/script", "/operator/routers/bar/script"),
+    ("GET", "/routers/{name}", "/operator/routers/bar"),
     ("GET", "/access", "/operator/access"),
     ("POST", "/access", "/operator/access"),
     ("GET", "/people", "/operator/people"),

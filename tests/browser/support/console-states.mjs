@@ -108,7 +108,7 @@ export const consoleStates = {
   },
   'the script of a router': async (page, server) => {
     await router(server, '10.0.0.9', 'kiosk');
-    return page.goto(server.url('/operator/routers/kiosk/script'));
+    return page.goto(server.url('/operator/routers/kiosk'));
   },
   'a router, before it is changed': async (page, server) => {
     await router(server, '10.0.0.8', 'pool');
