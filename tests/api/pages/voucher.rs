@@ -179,15 +179,13 @@ async fn a_client_that_tries_codes_takes_turns_on_the_page_and_in_the_api(kind: 
         app.get(&api).await.assert_problem(404, "voucher_not_found");
     }
 
+    assert_eq!(typed(&app, &code).await.status, 200, "not shut out");
     let begun = Instant::now();
-    assert_eq!(typed(&app, &code).await.status, 200);
-    assert!(
-        begun.elapsed() >= Duration::from_secs(1),
-        "a turn of a second"
-    );
-    let crowd = join_all((0..14).map(|_| typed(&app, "K7QMX2PZ"))).await;
+    let crowd = join_all((0..24).map(|_| typed(&app, "K7QMX2PZ"))).await;
+    assert!(begun.elapsed() >= Duration::from_secs(9), "one a second");
     let (answered, stopped): (Vec<_>, Vec<_>) = crowd.iter().partition(|it| it.status == 404);
-    assert!((10..=12).contains(&answered.len()), "{}", answered.len());
+    // A few more on a slow machine: one is allowed at once in three seconds.
+    assert!((10..=16).contains(&answered.len()), "{}", answered.len());
     for answer in stopped {
         assert_eq!(answer.status, 429);
         assert_eq!(answer.header("retry-after"), Some("1"));

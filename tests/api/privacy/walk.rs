@@ -98,6 +98,8 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/paid", "/paid"),
     ("POST", "/paid", "/paid"),
     ("GET", "/state/{token}", "/state/{order}"),
+    ("GET", "/connect", "/connect"),
+    ("POST", "/connect", "/connect"),
     ("GET", "/voucher", "/voucher"),
     ("POST", "/voucher", "/voucher"),
     ("GET", "/router/login.html", "/router/login.html"),

@@ -25,8 +25,9 @@ async fn two_hundred_purchases_whose_webhooks_come_three_times_are_sold_once_eac
     let app = crowd(kind, &json!({"after_ms": 1, "copies": 3})).await;
 
     let copies = "SELECT COUNT(*) FROM webhook_deliveries";
+    // More, if a copy was answered late and came again.
     eventually("every copy came", async || {
-        app.database.count(copies).await == 3 * PURCHASES as i64
+        app.database.count(copies).await >= 3 * PURCHASES as i64
     })
     .await;
 }
