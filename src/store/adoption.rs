@@ -1,7 +1,8 @@
 //! A sandbox's database that is taken into live mode: what its simulated payments gave away is taken back.
 //!
 //! A database is a sandbox's while it has payments of the simulated ZenoPay, whoever wrote them: a sandbox of
-//! an earlier version, or the drill.
+//! an earlier version, or the drill. An order was simulated if one of them has its webhook URL: the simulated
+//! ZenoPay takes any order id from anybody, but only our own checkout knows the secret in the URL.
 //!
 //! # Invariants
 //! - Afterwards no simulated payment is money in any report: it is CANCELLED, without an amount, an invoice or
@@ -79,14 +80,18 @@ struct Simulated {
 }
 
 impl Simulated {
-    /// The simulated ZenoPay takes any text for an order id; what is no UUID is no order of ours.
     fn of(backend: DbBackend) -> Self {
         let orders = match backend {
             DbBackend::Postgres => {
-                "SELECT CASE WHEN order_id ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' \
-                 THEN CAST(order_id AS uuid) END FROM sandbox_payments"
+                "SELECT o.order_id FROM sandbox_payments s JOIN payments o \
+                 ON CAST(o.order_id AS text) = s.order_id \
+                 WHERE s.webhook_url LIKE '%.' || o.webhook_secret"
             }
-            _ => "SELECT unhex(replace(order_id, '-', '')) FROM sandbox_payments",
+            _ => {
+                "SELECT o.order_id FROM sandbox_payments s JOIN payments o \
+                 ON o.order_id = unhex(replace(s.order_id, '-', '')) \
+                 WHERE s.webhook_url LIKE '%.' || o.webhook_secret"
+            }
         };
         Self { backend, orders }
     }

@@ -33,11 +33,12 @@ pub fn secret_of(random: [u8; 20]) -> Secret {
 }
 
 /// The step whose code this is, if it is the present one or one beside it; later than `used`. A code is
-/// used once, and an older one is not used after it.
+/// used once, and an older one is not used after it; a used step in the future is of a clock that was ahead.
 pub fn step_of(secret: &Secret, sent: &str, unix_secs: i64, used: i64) -> Option<i64> {
     let sent: String = sent.chars().filter(|c| !c.is_whitespace()).collect();
     let now = unix_secs.div_euclid(STEP_SECS);
-    let mut near = (now - DRIFT..=now + DRIFT).filter(|step| *step > used);
+    let is_ahead = used > now + DRIFT;
+    let mut near = (now - DRIFT..=now + DRIFT).filter(|step| is_ahead || *step > used);
     near.find(|step| code(secret, *step).is_some_and(|code| code == sent))
 }
 
@@ -120,6 +121,8 @@ mod tests {
             assert_eq!(found, is_valid.then_some(step), "{later}");
         }
         assert_eq!(step_of(&rfc(), "050471", at, step), None, "used");
+        let ahead = step_of(&rfc(), "050471", at, step + 2_880);
+        assert_eq!(ahead, Some(step), "used by a clock that was a day ahead");
         assert_eq!(step_of(&rfc(), "081804", at, step), None, "an older one");
         assert_eq!(step_of(&rfc(), "", at, 0), None);
         assert_eq!(step_of(&Secret::new("!"), "050471", at, 0), None);

@@ -44,6 +44,9 @@ impl Own {
     /// Why it was not done.
     pub async fn perform(self, form: &Form, caller: &Caller) -> Result<Done, Problem> {
         let me = caller.operator();
+        if caller.visitor.must_change && !matches!(self, Self::SetPassword) {
+            return Err(Code::Forbidden.detail("set a password of your own first"));
+        }
         match self {
             Self::SetPassword => set_password(form, caller).await,
             Self::BeginFactor => {

@@ -161,7 +161,8 @@ pub async fn add_nas(payload: web::Payload, caller: Caller) -> Answer {
     responses(
         (status = 200, description = "The router as it is now", body = Router),
         (status = 404, description = "`not_found`: there is no router of that name"),
-        (status = 409, description = "`invalid_transition`: another router has the address or the name"),
+        (status = 409, description = "`invalid_transition`: another router has the address or the name, or the \
+            routers at the new address have another secret"),
         (status = 422, description = "`invalid_request`: a value is not valid, or the address is one of \
             IPv6 and FreeRADIUS does not answer over IPv6")))]
 pub async fn change(name: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {

@@ -10,7 +10,7 @@ use crate::domain::people::Visibility;
 use crate::store::{OnlineSession, Page};
 
 /// Sessions that are read at a time while a search looks for its matches.
-const CHUNK: u64 = 500;
+const CHUNK: u64 = 10_000;
 /// Characters of a search.
 const LONGEST: usize = 100;
 

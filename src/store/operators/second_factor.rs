@@ -179,8 +179,13 @@ async fn use_totp(
     let step = totp::step_of(&Secret::new(secret.as_str()), code, now.timestamp(), used);
     let Some(step) = step else { return Ok(false) };
     let take = "UPDATE operators SET totp_last_step = $1 \
-         WHERE name = $2 AND totp_secret = $3 AND totp_last_step < $1";
-    let values = [step.into(), row.name.as_str().into(), secret.into()];
+         WHERE name = $2 AND totp_secret = $3 AND totp_last_step = $4";
+    let values = [
+        step.into(),
+        row.name.as_str().into(),
+        secret.into(),
+        used.into(),
+    ];
     Ok(sql::execute(txn, take, values).await? == 1)
 }
 

@@ -104,7 +104,8 @@ async fn queue(
             let queue = insert(
                 "$4",
                 "radacct",
-                "radacctid = $5 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')",
+                "radacctid = $5 AND acctsessionid <> '' \
+                 AND (acctstoptime IS NULL OR acctterminatecause = 'Silent')",
                 "DO UPDATE SET state = excluded.state, reason = excluded.reason, \
                  due_at = excluded.due_at, attempts = 0, result = NULL, last_error = NULL, \
                  sent_at = NULL",

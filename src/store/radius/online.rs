@@ -60,7 +60,8 @@ struct Row {
 }
 
 /// Sessions below row `$2`, newest first, at most `$3`. One that fell silent since `$1` was closed by our own
-/// sweep; it is left out if the voucher has a later session, or if its router has ended it for us.
+/// sweep; it is left out if the voucher has a later session, if its router has ended it for us, or if the router
+/// reports none (openNDS).
 fn listed(backend: DbBackend) -> String {
     let ends = epoch(backend, "v.expires_at");
     let ends = match backend {
@@ -78,7 +79,7 @@ fn listed(backend: DbBackend) -> String {
         "WITH online AS MATERIALIZED (\
             SELECT radacctid AS id FROM radacct WHERE acctstoptime IS NULL \
             UNION ALL SELECT s.radacctid FROM radacct s \
-            WHERE s.acctterminatecause = 'Silent' AND s.acctstoptime >= $1 \
+            WHERE s.acctterminatecause = 'Silent' AND s.acctsessionid <> '' AND s.acctstoptime >= $1 \
             AND NOT EXISTS (SELECT 1 FROM radacct n WHERE n.username = s.username \
                 AND n.radacctid > s.radacctid) \
             AND NOT EXISTS (SELECT 1 FROM outbox_messages o \

@@ -139,8 +139,9 @@ async fn taken(
     let has_name = |row: &nas::Model| row.shortname.as_ref() == Some(&new.name);
     let here = |row: &&nas::Model| row.nasname == address;
     let same = |row: &nas::Model| row.identifier == new.identifier;
-    // A change gives all of them the new secret.
-    let has_other_secret = |row: &nas::Model| old.is_none() && row.secret != new.secret.expose();
+    // A change gives all routers at its own address the new secret, and none at another address.
+    let stays = old.is_some_and(|row| row.nasname == address);
+    let has_other_secret = |row: &nas::Model| !stays && row.secret != new.secret.expose();
     Ok(if others.iter().filter(here).any(same) {
         Some(RouterTaken::Address)
     } else if !keeps_name && others.iter().any(has_name) {

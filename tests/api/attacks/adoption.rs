@@ -93,6 +93,13 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         real.id
     );
     assert_eq!(app.database.execute(&is_real).await, 1);
+    // The simulated ZenoPay takes any order id from anybody.
+    let claim = json!({"order_id": real.id, "buyer_phone": "0799999999", "amount": 1});
+    let request = app
+        .http
+        .post(app.url("/sandbox/api/payments/mobile_money_tanzania"));
+    let request = request.header("x-api-key", KEY).json(&claim);
+    assert_eq!(request.send().await.unwrap().status(), 200);
     let database = app.stop().await;
 
     let process = serve(&database, &["--adopt-sandbox"], &LIVE);

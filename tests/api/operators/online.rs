@@ -69,6 +69,9 @@ async fn who_is_on_line_is_listed_with_the_forgotten_sessions_apart(kind: Kind) 
     session(&app, 4, "OLDS2222", "AA:04", 90_000, Some("Silent")).await;
     session(&app, 5, "BACK2222", "AA:05", 3_600, Some("Silent")).await;
     session(&app, 6, "BACK2222", "AA:05", 5, None).await;
+    session(&app, 7, "NDSX2222", "AA:07", 60, Some("Silent")).await;
+    let of_opennds = "UPDATE radacct SET acctsessionid = '' WHERE radacctid = 7";
+    assert_eq!(app.database.execute(of_opennds).await, 1);
     let viewer = app.add_operator("vera", Role::Viewer).await;
 
     let seen = list(&app, "", TOKEN).await;
@@ -144,7 +147,11 @@ async fn a_session_is_ended_on_request_and_asked_again(kind: Kind) {
     assert_eq!(end("1").await.status, 202);
     let alive = "SELECT COUNT(*) FROM outbox_messages WHERE state <> 'dead' AND attempts < 12";
     assert_eq!(app.database.count(alive).await, 1);
-    for over in ["2", "3", "x"] {
+    // openNDS takes no Disconnect-Request, and its sessions have no id.
+    session(&app, 4, &code, "AA:04", 10, None).await;
+    let of_opennds = "UPDATE radacct SET acctsessionid = '' WHERE radacctid = 4";
+    assert_eq!(app.database.execute(of_opennds).await, 1);
+    for over in ["2", "3", "4", "x"] {
         end(over).await.assert_problem(404, "not_found");
     }
     let log =

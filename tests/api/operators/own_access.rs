@@ -132,6 +132,9 @@ async fn a_password_made_by_an_admin_opens_one_session_which_must_set_another(ki
     let api = visit(&app, &session, "/api/v1/operator/orders").await;
     api.assert_problem(403, "forbidden");
     assert_eq!(visit(&app, &session, "/operator/access").await.status, 200);
+    let token = [("act", "add-token"), ("label", "mine")];
+    let token = submit(&app, &session, "/operator/access", &token).await;
+    assert_eq!(token.status, 403, "a password comes first");
     let new = "kisima cha mjomba";
     let fields = [("act", "set-password"), ("password", new), ("again", new)];
     let set = submit(&app, &session, "/operator/access", &fields).await;

@@ -273,7 +273,15 @@ async fn routers_at_one_address_share_a_secret_and_have_an_identifier_each(kind:
         201
     );
 
-    let secrets = "SELECT COUNT(DISTINCT secret) FROM nas";
+    let elsewhere = json!({"address": "10.0.0.9", "name": "far", "identifier": "three",
+        "secret": "secret-of-far"});
+    let elsewhere = send(&app, Method::POST, "/routers", &elsewhere).await;
+    assert_eq!(elsewhere.status, 201);
+    let moved = json!({"address": "10.0.0.1"});
+    let moved = send(&app, Method::PATCH, "/routers/far", &moved).await;
+    moved.assert_problem(409, "invalid_transition");
+
+    let secrets = "SELECT COUNT(DISTINCT secret) FROM nas WHERE nasname = '10.0.0.1'";
     assert_eq!(app.database.count(secrets).await, 1);
     let change = json!({"secret": "another-secret"});
     assert_eq!(
