@@ -23,6 +23,9 @@ const OF_GUESTS: [&str; 7] = [
     PORTAL, "/buy", "/order", "/paid", "/voucher", "/connect", "/v",
 ];
 
+/// The one form without a key: nobody is known yet whose key it could have.
+const LOG_IN: &str = "/operator/login";
+
 /// Refuses a write that another site makes a browser send.
 pub async fn refuse_cross_site(
     request: ServiceRequest,
@@ -49,7 +52,13 @@ fn is_foreign_write(request: &ServiceRequest, api: &Api) -> bool {
     } else {
         &[]
     };
-    is_foreign(request.headers(), &api.checkout.public_url, allowed)
+    let has_key = path != LOG_IN;
+    is_foreign(
+        request.headers(),
+        &api.checkout.public_url,
+        allowed,
+        has_key,
+    )
 }
 
 fn is_below(path: &str, known: &str) -> bool {
@@ -58,9 +67,9 @@ fn is_below(path: &str, known: &str) -> bool {
 }
 
 /// Whether the browser says that a page of another site sends the request: by W3C Fetch Metadata, or in
-/// older browsers by the origin. Browsers and programs that say nothing are admitted; `null` is what our
-/// own forms send, because our pages have the referrer policy `no-referrer`.
-fn is_foreign(headers: &HeaderMap, public_url: &Url, allowed: &[String]) -> bool {
+/// older browsers by the origin. Browsers and programs that say nothing are admitted, and so is `null`, if the
+/// form has a key: another site can make a browser send it, and our own pages, by their referrer policy, do not.
+fn is_foreign(headers: &HeaderMap, public_url: &Url, allowed: &[String], has_key: bool) -> bool {
     let origin = headers.get(ORIGIN).map(|origin| origin.to_str());
     if let Some(Ok(origin)) = origin
         && allowed.iter().any(|it| it.eq_ignore_ascii_case(origin))
@@ -71,7 +80,8 @@ fn is_foreign(headers: &HeaderMap, public_url: &Url, allowed: &[String]) -> bool
         return site != "same-origin" && site != "none";
     }
     match origin {
-        None | Some(Ok("null")) => false,
+        None => false,
+        Some(Ok("null")) => !has_key,
         Some(Ok(origin)) => !is_own(origin, headers, public_url),
         Some(Err(_)) => true,
     }
@@ -107,7 +117,7 @@ mod tests {
         }
         let allowed = ["https://portal.example".to_owned()];
         let public_url = "https://wifi.example".parse().unwrap();
-        is_foreign(&headers, &public_url, &allowed)
+        is_foreign(&headers, &public_url, &allowed, true)
     }
 
     #[test]

@@ -247,7 +247,7 @@ pub fn cors(allowed_origins: &[String]) -> Cors {
 pub fn headers(https: bool) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::REFERRER_POLICY, "same-origin"))
         .add((header::X_FRAME_OPTIONS, "DENY"))
         .add(("cross-origin-opener-policy", "same-origin"));
     if https {

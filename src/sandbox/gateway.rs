@@ -13,7 +13,7 @@ use super::Sandbox;
 use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
 use crate::domain::catalog::Tzs;
 use crate::domain::people::Phone;
-use crate::store::{SandboxPayment, StoreError};
+use crate::store::{PUSH_REFUSED, SandboxPayment, StoreError};
 
 /// How long a push hangs: longer than the default of `zenopay.create_timeout_ms`.
 const HANG: Duration = Duration::from_secs(30);
@@ -127,13 +127,13 @@ impl Sandbox {
 
     async fn push(&self, body: &[u8]) -> Result<Simulated, StoreError> {
         let behaviour = self.switches().await?;
-        match behaviour.push {
-            Push::BadKey => return Ok(Simulated::refused(403)),
-            Push::Refuse => return Ok(Simulated::refused(400)),
-            Push::Accept | Push::Error | Push::Html | Push::Empty | Push::Hang => {}
-        }
+        let refusal = match behaviour.push {
+            Push::BadKey => Some(403),
+            Push::Refuse => Some(400),
+            Push::Accept | Push::Error | Push::Html | Push::Empty | Push::Hang => None,
+        };
         let Some((request, buyer_phone, amount)) = read_request(body) else {
-            return Ok(Simulated::refused(400));
+            return Ok(Simulated::refused(refusal.unwrap_or(400)));
         };
         let order_id = request.order_id.clone();
         let now = self.store.clock().now();
@@ -144,15 +144,21 @@ impl Sandbox {
             buyer_phone: buyer_phone.international().to_owned(),
             webhook_url: request.webhook_url.map(String::from),
             metadata: request.metadata.map(|it| Value::Object(it).to_string()),
-            payment_status: PENDING.to_owned(),
+            payment_status: refusal.map_or(PENDING, |_| PUSH_REFUSED).to_owned(),
             reference: None,
             transid: None,
             channel: None,
             behaviour: behaviour.to_stored(),
             created_at: now,
-            decide_at: behaviour.decide_at(now, self.config.approve_after_ms),
+            decide_at: match refusal {
+                Some(_) => None,
+                None => behaviour.decide_at(now, self.config.approve_after_ms),
+            },
         };
         let is_new = self.store.sandbox_create(payment).await?;
+        if let Some(http_status) = refusal {
+            return Ok(Simulated::refused(http_status));
+        }
         self.planned.notify_one();
         if is_new {
             match behaviour.push {

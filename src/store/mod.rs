@@ -91,7 +91,7 @@ pub use radius::users::{
 };
 pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
-pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
+pub use sandbox::{NEVER_DUE, PUSH_REFUSED, SandboxPayment, SandboxWebhook};
 
 /// How long a stop waits for database work under way. Sales were waited for already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);

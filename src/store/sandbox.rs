@@ -33,6 +33,9 @@ pub use entities::sandbox_webhooks::Model as SandboxWebhook;
 /// in a secret: log nothing of it.
 pub use entities::sandbox_payments::Model as SandboxPayment;
 
+/// The word of a payment whose push was refused: no phone knows it, but it tells that the order is a sandbox's.
+pub const PUSH_REFUSED: &str = "PUSH_REFUSED";
+
 impl Store {
     /// The time by the store's clock, and the next due time; `None` when nothing is open.
     ///
@@ -85,12 +88,14 @@ impl Store {
         .await
     }
 
-    /// One payment, by the merchant's order id.
+    /// One payment, by the merchant's order id; `None` also if its push was refused.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn sandbox_find(&self, order_id: &str) -> Result<Option<SandboxPayment>> {
-        sql::model(&self.db(), "WHERE order_id = $1", [order_id.into()]).await
+        let found: Option<SandboxPayment> =
+            sql::model(&self.db(), "WHERE order_id = $1", [order_id.into()]).await?;
+        Ok(found.filter(|payment| payment.payment_status != PUSH_REFUSED))
     }
 
     /// The newest payments, each with the number of its webhooks, and of those that were answered 200.
@@ -99,7 +104,8 @@ impl Store {
     /// `StoreError::Unavailable`.
     pub async fn sandbox_recent(&self, limit: u64) -> Result<Vec<(SandboxPayment, i64, i64)>> {
         let db = &self.db();
-        let newest = sql::models(db, "ORDER BY id DESC LIMIT $1", [limit.into()]).await?;
+        let newest: Vec<SandboxPayment> =
+            sql::models(db, "ORDER BY id DESC LIMIT $1", [limit.into()]).await?;
         let counts = "SELECT order_id, COUNT(*), COUNT(delivered_at) FROM sandbox_webhooks \
              WHERE order_id IN (SELECT order_id FROM sandbox_payments ORDER BY id DESC LIMIT $1) \
              GROUP BY order_id";
@@ -109,7 +115,8 @@ impl Store {
             let (planned, delivered) = count.map_or((0, 0), |(_, all, done)| (*all, *done));
             (payment, planned, delivered)
         };
-        Ok(newest.into_iter().map(counted).collect())
+        let pushed = |payment: &SandboxPayment| payment.payment_status != PUSH_REFUSED;
+        Ok(newest.into_iter().filter(pushed).map(counted).collect())
     }
 
     /// Makes the subscriber of one payment decide at `decide_at`, even if there is a decision already,

@@ -1,6 +1,7 @@
 //! While the server works on a request, its connection is attended.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -61,6 +62,7 @@ pub async fn attend(
         payload => request.set_payload(when_read(payload, attendance.clone())),
     }
     let answer = next.call(request).await?.map_into_boxed_body();
+    let answer = answer.map_body(|_, body| in_pieces(body));
     let is_stream = matches!(answer.response().body().size(), BodySize::Stream);
     if !is_stream {
         return Ok(answer);
@@ -71,6 +73,38 @@ pub async fn attend(
             _attendance: attendance,
         })
     }))
+}
+
+/// The library copies all that a body yields at a time into the memory of its connection, where it stays until
+/// the client has read it. So a long body is yielded in pieces.
+const PIECE: usize = 32 * 1024;
+
+fn in_pieces(body: BoxBody) -> BoxBody {
+    match body.size() {
+        BodySize::Sized(length) if length > PIECE as u64 => body
+            .try_into_bytes()
+            .map_or_else(|body| body, |bytes| BoxBody::new(Pieces(bytes))),
+        BodySize::None | BodySize::Sized(_) | BodySize::Stream => body,
+    }
+}
+
+/// A body of known length.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let length = self.0.len().min(PIECE);
+        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
+    }
 }
 
 /// Begins the attendance when the handler has read the whole body.
@@ -102,5 +136,32 @@ impl MessageBody for AttendedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_long_body_is_yielded_in_pieces_of_bounded_length() {
+        let sent: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        let mut body = Box::pin(in_pieces(BoxBody::new(Bytes::from(sent.clone()))));
+        assert!(matches!(body.size(), BodySize::Sized(100_000)));
+
+        let (mut taken, mut longest) = (Vec::new(), 0);
+        while let Some(piece) =
+            std::future::poll_fn(|context| body.as_mut().poll_next(context)).await
+        {
+            let piece = piece.unwrap();
+            longest = longest.max(piece.len());
+            taken.extend_from_slice(&piece);
+        }
+
+        assert!(longest <= PIECE && taken == sent, "{longest}");
+        assert!(matches!(
+            in_pieces(BoxBody::new(())).size(),
+            BodySize::Sized(0)
+        ));
     }
 }

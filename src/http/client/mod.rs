@@ -30,8 +30,9 @@ pub use address::network;
 /// Look-ups of unknown voucher codes per minute and client. A hotspot behind NAT is one client, and
 /// its guests mistype.
 const GUESSES_PER_MIN: u32 = 20;
-/// Look-ups of all clients that wait for their turn.
-const WAITING_MAX: usize = 256;
+/// Look-ups of all clients that wait for their turn: each holds a connection, and a process may have as few as a
+/// hundred and fifty.
+const WAITING_MAX: usize = 32;
 /// Requests about one phone in a minute by one client for an SMS to be sent again. A further one finds
 /// nothing that these have not done already.
 const RESENDS_PER_PHONE_MIN: u32 = 3;

@@ -7,6 +7,7 @@
 
 use std::net::Ipv4Addr;
 
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::{Problem, Visitor};
@@ -15,6 +16,9 @@ use crate::radius::client::{Access, admit};
 use crate::radius::packet::Guest;
 use crate::store::TrustedSession;
 use crate::web::{Ask, Step};
+
+/// Guests for whom FreeRADIUS is asked at once: each holds a file and a connection.
+static ASKING: Semaphore = Semaphore::const_new(16);
 
 /// What the guest's browser has to do next.
 pub(super) enum Way {
@@ -56,6 +60,9 @@ async fn asked(visitor: &Visitor, code: &VoucherCode, ask: &Ask<'_>) -> Result<W
         device: Some(device),
         address,
         router: ask.gateway,
+    };
+    let Ok(_place) = ASKING.try_acquire() else {
+        return Ok(Way::Refused(RouterRefusal::CannotCheck));
     };
     let answer = match admit(server, secret, code, &guest).await {
         Ok(answer) => answer,

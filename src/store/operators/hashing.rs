@@ -3,7 +3,8 @@
 //! # Invariants
 //! At most two hashes are computed at once, on threads of their own: each needs 19 MiB and a processor for
 //! some hundredths of a second. One of the two is for browsers that are known, so strangers delay only each
-//! other. The place is kept until the hash is done, also if the client leaves.
+//! other. The place is kept until the hash is done, also if the client leaves. Few strangers wait for it, because
+//! each that waits holds a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::domain::people::Secret;
 const COST: (u32, u32, u32) = (19 * 1_024, 2, 1);
 /// The longest time that a log-in waits for its turn.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
+/// Log-ins of strangers that wait for their turn.
+const WAITING_MAX: usize = 8;
 /// Of no password: compared when there is none to compare with, so that an unknown name costs the same
 /// time as a known one.
 const OF_NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
@@ -53,6 +56,8 @@ pub struct TooMany;
 pub struct Hashing {
     known: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    /// Places of strangers that wait.
+    waiting: Arc<Semaphore>,
 }
 
 impl Default for Hashing {
@@ -60,6 +65,7 @@ impl Default for Hashing {
         Self {
             known: Arc::new(Semaphore::new(1)),
             strangers: Arc::new(Semaphore::new(1)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
 }
@@ -79,6 +85,8 @@ impl Hashing {
     /// # Errors
     /// [`TooMany`].
     pub async fn turn(&self, is_known: bool) -> Result<Turn, TooMany> {
+        let waits = (!is_known).then(|| self.waiting.try_acquire()).transpose();
+        let _waits = waits.map_err(|_| TooMany)?;
         let places = if is_known {
             &self.known
         } else {

@@ -95,6 +95,11 @@ async fn remember(
     let device = fresh_token();
     let hash = Fingerprint::of(device.expose());
     if let Some(before) = before {
+        // The counts of wrong passwords go along: a log-in of one operator must not forget those of another.
+        let counts = "UPDATE login_failures SET subject = 'password ' || d.operator || ' ' || $1 \
+             FROM operator_devices d WHERE d.device_hash = $2 \
+             AND login_failures.subject = 'password ' || d.operator || ' ' || $2";
+        sql::execute(txn, counts, [hash.as_str().into(), before.as_str().into()]).await?;
         let renew = "UPDATE operator_devices SET device_hash = $1 WHERE device_hash = $2";
         sql::execute(txn, renew, [hash.as_str().into(), before.as_str().into()]).await?;
     }

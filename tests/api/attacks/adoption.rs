@@ -10,7 +10,7 @@ use crate::acts::{held, refund, sold};
 use crate::command_line::{code, text};
 use crate::harness::process::{Process, malipo, run};
 use crate::harness::{
-    Answer, KEY, Kind, TOKEN, TestApp, TestDatabase, TestOrder, body_of, http_client,
+    Answer, KEY, Kind, TOKEN, TestApp, TestDatabase, TestOrder, body_of, fresh_phone, http_client,
 };
 use crate::owner_link::{reissue, true_code};
 use crate::pages::voucher::session;
@@ -67,6 +67,34 @@ async fn live_mode_refuses_a_sandboxs_database(kind: Kind) {
     assert_eq!(database.count(pending).await, 1, "nothing was changed");
 }
 
+/// Has the simulated ZenoPay push an order again: it takes any order id from anybody.
+async fn claim(app: &TestApp, real: &TestOrder) {
+    let claim = json!({"order_id": real.id, "buyer_phone": "0799999999", "amount": 1});
+    let request = app
+        .http
+        .post(app.url("/sandbox/api/payments/mobile_money_tanzania"));
+    let request = request.header("x-api-key", KEY).json(&claim);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+/// An order whose push was refused, and which the public key of a sandbox has sold all the same.
+async fn sold_although_refused(app: &TestApp) -> TestOrder {
+    app.gateway_behaves(&json!({"push": "refuse"})).await;
+    let phone = fresh_phone();
+    let asked = json!({"packageId": "monthly", "phoneNumber": phone});
+    assert_eq!(app.pay(&asked).await.status, 502);
+    app.gateway_behaves(&json!({"push": "accept"})).await;
+    let newest =
+        |column: &str| format!("SELECT {column} FROM sandbox_payments ORDER BY id DESC LIMIT 1");
+    let order = TestOrder {
+        id: app.database.text(&newest("order_id")).await.unwrap(),
+        webhook_url: app.database.text(&newest("webhook_url")).await.unwrap(),
+        phone,
+    };
+    assert_eq!(app.deliver_word(&order, "COMPLETED").await.status, 200);
+    order
+}
+
 async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (used, replaced, real) = (sold(&app).await, sold(&app).await, sold(&app).await);
@@ -93,20 +121,15 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         real.id
     );
     assert_eq!(app.database.execute(&is_real).await, 1);
-    // The simulated ZenoPay takes any order id from anybody.
-    let claim = json!({"order_id": real.id, "buyer_phone": "0799999999", "amount": 1});
-    let request = app
-        .http
-        .post(app.url("/sandbox/api/payments/mobile_money_tanzania"));
-    let request = request.header("x-api-key", KEY).json(&claim);
-    assert_eq!(request.send().await.unwrap().status(), 200);
+    let refused = sold_although_refused(&app).await;
+    claim(&app, &real).await;
     let database = app.stop().await;
 
     let process = serve(&database, &["--adopt-sandbox"], &LIVE);
 
     let count = async |sql: &str| database.count(sql).await;
     assert_eq!(count("SELECT COUNT(*) FROM sandbox_payments").await, 0);
-    for order in simulated {
+    for order in simulated.into_iter().chain([&refused]) {
         assert_cancelled(&database, &process, order).await;
     }
     assert_eq!(
@@ -130,11 +153,7 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         count("SELECT COUNT(*) FROM audit_events WHERE action = 'adopt-sandbox'").await,
         1
     );
-    let customers = database
-        .texts("SELECT phone FROM customers WHERE orders_paid = 1")
-        .await;
-    assert_eq!(customers, [format!("255{}", &real.phone[1..])]);
-
+    assert_one_customer(&database, &real).await;
     assert_no_income_but(&process, 2_000).await;
 
     // It is a live database now.
@@ -149,6 +168,13 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         .json();
     assert_eq!(status["payment_status"], "COMPLETED");
     assert_eq!(status["voucher_code"], json!(real_code));
+}
+
+/// Only the customer of the real payment has paid.
+async fn assert_one_customer(database: &TestDatabase, real: &TestOrder) {
+    let paid = "SELECT phone FROM customers WHERE orders_paid = 1";
+    let customers = database.texts(paid).await;
+    assert_eq!(customers, [format!("255{}", &real.phone[1..])]);
 }
 
 /// The order is no payment any more, its voucher opens nothing, and its webhook's address proves nothing.

@@ -128,6 +128,14 @@ async fn after_ten_wrong_ones_a_browser_that_is_known_still_logs_in(kind: Kind) 
         "too soon"
     );
 
+    let (word, shared) = log_in(&gate, juma, browser(known.as_ref())).await;
+    assert_eq!(word, "opened", "another operator in the same browser");
+    assert_eq!(
+        log_in(&gate, WRONG, browser(shared.as_ref())).await.0,
+        "too soon",
+        "the browser has another cookie now, and no ten new ones"
+    );
+
     let earlier = match kind {
         Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', last_failed_at, '-61 minutes')",
         Kind::Postgres => "last_failed_at - interval '61 minutes'",

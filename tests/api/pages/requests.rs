@@ -46,7 +46,7 @@ async fn a_page_loads_from_this_server_only_and_is_never_shown_from_a_cache(kind
         assert_eq!(answer.header("cache-control"), Some(cached), "{path}");
         assert_eq!(
             answer.header("referrer-policy"),
-            Some("no-referrer"),
+            Some("same-origin"),
             "{path}"
         );
         for inline in ["<style", "style=", "<script>", " onclick=", " onload="] {

@@ -167,7 +167,7 @@ async fn the_code_is_posted_and_is_in_no_address(kind: Kind) {
         let address = address.split(['"', '#']).next().unwrap();
         assert!(!address.contains(&code), "{address}");
     }
-    assert_eq!(found.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(found.header("referrer-policy"), Some("same-origin"));
 }
 
 async fn a_client_that_tries_codes_takes_turns_on_the_page_and_in_the_api(kind: Kind) {

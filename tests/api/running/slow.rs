@@ -122,7 +122,7 @@ async fn every_answer_carries_the_headers_that_keep_browsers_safe() {
         let answer = app.get(&app.url(path)).await;
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("x-frame-options", "DENY"),
             ("cross-origin-opener-policy", "same-origin"),
         ] {

@@ -42,7 +42,7 @@ export function assertPolicy(answer) {
   const policy = headers['content-security-policy'];
   assert.match(policy, /default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|http|\*|data:/);
-  assert.equal(headers['referrer-policy'], 'no-referrer');
+  assert.equal(headers['referrer-policy'], 'same-origin');
   // "Back" shows the form of the shop again, with its key.
   const isShop = new URL(answer.url()).pathname === '/';
   assert.equal(headers['cache-control'], isShop ? 'private, no-cache' : 'no-store');
