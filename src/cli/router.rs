@@ -147,6 +147,13 @@ async fn shared(store: &Store, address: &str) -> Result<Option<Secret>, crate::s
 
 fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> String {
     let portal = config.server.public_url.as_ref();
+    if portal.is_none() {
+        eprintln!(
+            "server.public_url is not set, so this script does not work yet: set it, restart malipo, and \
+             print this again with `malipoctl router script {}`",
+            router.name
+        );
+    }
     mikrotik::script(&MikroTik {
         router,
         radius_server,

@@ -56,8 +56,9 @@ pub fn script(mikrotik: &MikroTik) -> String {
     let values = [
         ("{name}", one_line(&router.name)),
         ("{router}", one_line(&router.address)),
-        ("{server}", server(mikrotik.radius_server)),
+        ("{server}", server(router, mikrotik.radius_server)),
         ("{secret}", quoted(router.secret.expose())),
+        ("{unsigned}", unsigned(router).to_owned()),
         ("{incoming}", router.coa_port.to_string()),
         ("{host}", quoted(host)),
         ("{gardens}", gardens),
@@ -79,14 +80,29 @@ pub fn script(mikrotik: &MikroTik) -> String {
     script + rest
 }
 
-/// RouterOS takes no name as the address of a RADIUS server.
-fn server(server: Option<&str>) -> String {
-    match server {
-        None => "ADDRESS-OF-FREERADIUS".to_owned(),
-        Some(server) => match server.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => address.to_string(),
-            Err(_) => format!("[:resolve {}]", quoted(server)),
-        },
+/// RouterOS takes no name as the address of a RADIUS server, and looks up only IPv4 addresses. A router
+/// that is known by an IPv6 address must ask an IPv6 address.
+fn server(router: &Router, server: Option<&str>) -> String {
+    let address = |server: &str| server.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    match (server, server.and_then(address)) {
+        (None, _) => "ADDRESS-OF-FREERADIUS".to_owned(),
+        (Some(_), Some(address)) if address.is_ipv6() => address.to_string(),
+        (Some(_), _) if router.address.contains(':') => "THE-SERVERS-IPV6-ADDRESS".to_owned(),
+        (Some(_), Some(address)) => address.to_string(),
+        (Some(name), None) => format!("[:resolve {}]", quoted(name)),
+    }
+}
+
+/// What a RouterOS does that cannot sign.
+const fn unsigned(router: &Router) -> &'static str {
+    match router.require_message_auth {
+        true => {
+            ":error \"malipo: FreeRADIUS will not answer this router. Update RouterOS, or set Log-ins to any \
+             in the console, and paste this again.\""
+        }
+        false => {
+            ":put \"malipo: this RouterOS is older than 7.15, and does not sign what it asks FreeRADIUS.\""
+        }
     }
 }
 
@@ -189,6 +205,33 @@ mod tests {
 
         let server = "address=[:resolve \"wifi.example\"] ";
         assert!(script.contains(server), "{script}");
+    }
+
+    #[test]
+    fn a_router_with_an_ipv6_address_is_told_no_ipv4_address() {
+        let router = Router {
+            address: "fd00::1".to_owned(),
+            ..router("bar", "0123456789abcdef")
+        };
+
+        for server in ["wifi.example", "203.0.113.5"] {
+            let script = printed(&router, Some(server), "https://wifi.example/");
+            let place = "address=THE-SERVERS-IPV6-ADDRESS ";
+            assert!(script.contains(place), "{server}: {script}");
+        }
+        let script = printed(&router, Some("fd00::5"), "https://wifi.example/");
+        assert!(script.contains("address=fd00::5 "), "{script}");
+    }
+
+    #[test]
+    fn only_a_router_that_must_sign_is_stopped_when_it_cannot() {
+        let mut router = router("bar", "0123456789abcdef");
+        for must_sign in [false, true] {
+            router.require_message_auth = must_sign;
+            let script = printed(&router, None, "https://wifi.example/");
+            let stops = script.contains(":error \"malipo: FreeRADIUS will not answer this router.");
+            assert_eq!(stops, must_sign, "{script}");
+        }
     }
 
     #[test]

@@ -8,8 +8,14 @@
 :do {
 :local hsSign [:parse "/radius set [find comment=\"malipo\"] require-message-auth=yes-for-request-resp"]
 $hsSign
-} on-error={ :put "malipo: this RouterOS is older than 7.15, and does not sign what it asks FreeRADIUS." }
+} on-error={ {unsigned} }
 /radius incoming set accept=yes port={incoming}
+# A hotspot asks its own users first: that of its setup would be on-line without a voucher.
+/ip hotspot user remove [find name="admin"]
+:foreach hsUser in=[/ip hotspot user find disabled=no] do={
+:local hsUserName [/ip hotspot user get $hsUser name]
+:if ($hsUserName != "default-trial") do={ :put ("malipo: " . $hsUserName . " is a user of the router itself, who needs no voucher. To remove it: /ip hotspot user remove " . $hsUserName) }
+}
 # FreeRADIUS counts the devices of a voucher; the router alone would allow one.
 /ip hotspot user profile set [find default=yes] shared-users=unlimited
 # Before they pay, guests reach the portal and nothing else.

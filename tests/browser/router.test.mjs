@@ -109,11 +109,30 @@ test('a code that does not exist is refused with the reason, at the router and i
   const plain = await router.join(browser, server, NO_SCRIPT);
   await typeAtTheRouter(plain, 'AAAA-BBBB');
   await plain.getByText('This code was not accepted').waitFor();
+  await plain.getByText('Imeshindikana kuunganisha').waitFor();
   await plain.getByRole('button', { name: 'Nunua intaneti' }).click();
   await plain.locator('#notice').waitFor();
   await page.context().close();
   await plain.context().close();
 });
+
+for (const localPassword of ['admin', '']) {
+  test(`nobody is on-line as the user that the hotspot's setup has made, with the password "${localPassword}"`, async () => {
+    const { server, router } = await at('pap', { localPassword });
+    for (const options of [{}, NO_SCRIPT]) {
+      const page = await router.join(browser, server, options);
+
+      const answered = page.waitForResponse((answer) => answer.request().method() === 'POST' && answer.url().startsWith('http://wifi.test/'));
+      await typeAtTheRouter(page, 'admin');
+      await answered;
+
+      assert.match(router.logins.at(-1).error ?? 'on-line', /not accepted/);
+      assert.equal(page.device.session, null);
+      await page.context().close();
+    }
+    assert.equal(router.logins.length, 2);
+  });
+}
 
 test('a guest who has paid is told to switch scripts on where the router asks for a challenge alone, and never loops', async () => {
   const { server, router } = await at('chap');

@@ -64,6 +64,7 @@ for (const version of VERSIONS) {
     const unused = tables['/ip/hotspot/profile'].find(({ name }) => name === 'default');
     assert.equal(unused['use-radius'], 'no', 'a profile without a server stays as it is');
     assert.equal(tables['/ip/hotspot/user/profile'][0]['shared-users'], 'unlimited');
+    assert.deepEqual(tables['/ip/hotspot/user'].map(({ name }) => name), ['default-trial'], 'the user of the setup is gone');
     assert.deepEqual(tables['/ip/hotspot/walled-garden'].map((row) => row['dst-host']), ['portal.test']);
     assert.deepEqual(tables['/ip/hotspot/walled-garden/ip'], []);
     assert.deepEqual(tables['/ip/dhcp-server/option'], []);
@@ -119,6 +120,40 @@ test('a router without a hotspot, or without the portal, says so', async () => {
   assert.equal(away.device.tables['/radius'].length, 1);
 });
 
+test('the script names other users of the router, who need no voucher, and leaves them', async () => {
+  const router = terminal();
+  await router.paste('/ip hotspot user add name=cashier password=1234\n/ip hotspot user add name=gone disabled=yes');
+
+  const printed = await router.paste(script);
+
+  assert.deepEqual(printed.filter((line) => /user of the router itself/.test(line)).length, 1, printed.join('\n'));
+  assert.match(printed[0], /^malipo: cashier is a user .* \/ip hotspot user remove cashier$/);
+  const names = router.device.tables['/ip/hotspot/user'].map(({ name }) => name);
+  assert.deepEqual(names, ['default-trial', 'cashier', 'gone']);
+});
+
+test('a router that must sign, and cannot, says so and not that all is done', async () => {
+  const marked = await server.command('nas', 'add', '10.0.0.2', '--name', 'pool', '--require-message-auth');
+
+  for (const version of ['6.49.17', '7.14.3']) {
+    await refused(marked, /FreeRADIUS will not answer this router\. Update RouterOS/, { version });
+  }
+  const printed = await terminal({ version: '7.16.2' }).paste(marked);
+  assert.match(printed.at(-1), /^malipo: done/);
+});
+
+test('a router whose device-mode keeps it from fetching says so', async () => {
+  const router = terminal();
+  await router.paste('/system/device-mode/update fetch=no');
+  const printed = await router.paste(script);
+  assert.match(printed[0], /could not be fetched/);
+
+  await router.paste('/system/device-mode/update hotspot=yes fetch=yes');
+  const again = await router.paste(script);
+  assert.deepEqual(again.filter((line) => /fetched/.test(line)), []);
+  await refused('/system/device-mode/print', /bad command name/, { version: '6.49.17' });
+});
+
 test('our RouterOS refuses what a real one does', async () => {
   const profile = '/ip hotspot profile set [find name=hsprof1]';
   for (const [text, message, options] of [
@@ -130,6 +165,7 @@ test('our RouterOS refuses what a real one does', async () => {
     [`${profile} use-radius=true`, /invalid value for argument use-radius/],
     [`${profile} radius-interim-update=soon`, /invalid value/],
     ['/ip hotspot profile set hsprof9 use-radius=yes', /no such item/],
+    ['/ip hotspot user remove [find]', /can not remove default/],
     ['/ip hotspot set hotspot1 profile=hsprof9', /does not match any value of profile/],
     ['/radius add service=hotspot address=portal.test secret=a', /invalid value for argument address/],
     ['/radius add service=hotspot address=ADDRESS-OF-FREERADIUS secret=a', /invalid value for argument address/],

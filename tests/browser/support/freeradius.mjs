@@ -75,6 +75,20 @@ export class FreeRadius {
     await ready;
   }
 
+  /** Sends an Access-Request with these attributes, as text of radclient. Returns the reason of the Reject, or null. */
+  async refusal(attributes) {
+    const client = spawn('radclient', ['-x', '-r', '3', '-t', '10', `127.0.0.1:${this.ports.auth}`, 'auth', SECRET]);
+    client.stdin.end(`${attributes.join('\n')}\nMessage-Authenticator = 0x00\n`);
+    let output = '';
+    client.stdout.on('data', (data) => { output += data; });
+    client.stderr.on('data', (data) => { output += data; });
+    await new Promise((resolve) => client.on('close', resolve));
+    if (output.includes('Received Access-Accept')) { return null; }
+    const reason = /Received Access-Reject[^]*Reply-Message = "([^"]*)"/.exec(output);
+    if (!reason) { throw new Error(`radclient: ${output}`); }
+    return reason[1];
+  }
+
   async stop() {
     this.process.kill('SIGKILL');
     await this.ended;

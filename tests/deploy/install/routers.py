@@ -5,25 +5,29 @@ import json
 import os
 import pathlib
 import re
+import socket
 
 from blocks import blocks
-from inside import PROJECT, Sales, account, expect, is_ready, log_in, must, paste, run, service, wait_until
+from inside import PROJECT, Sales, account, expect, log_in, must, paste, run, wait_until
 
 PAGE = "docs/routers.md"
 VERSIONS = ["6.49.17", "7.16.2"]
 NEWEST = VERSIONS[-1]
 # The router of the page, which is this machine.
 ROUTER = "10.0.0.1"
+# Another one, which it does not know.
+STRANGER = "127.0.0.9"
 # What malipo prints for a router, to its last line; a tunnel comes before the rest.
 SCRIPT = re.compile(r"^(?:# Router |/interface wireguard ).*^}$", re.M | re.S)
 
+# What a router that must sign says if it cannot.
+UNSIGNED = "FreeRADIUS will not answer this router"
 # The routers, by version.
 devices = {}
 
 
 def walk():
     """Every command, in the order of the page."""
-    begin()
     text = (PROJECT / PAGE).read_text()
     for block in blocks(PROJECT / PAGE, {"sh", "routeros"}):
         place = f"{PAGE}:{block.line}"
@@ -40,23 +44,23 @@ def walk():
 
 
 def begin():
-    """The page begins with a server that has its name. Nothing answers there by HTTPS, of which `malipo check`
+    """The machine has the name that both pages give it. Nothing answers there by HTTPS, of which `malipo check`
     only warns."""
     with open("/etc/hosts", "a") as hosts:
         hosts.write(f"{ROUTER} wifi.example\n")
-    with open("/etc/malipo/env", "a") as settings:
-        settings.write("MALIPO__SERVER__PUBLIC_URL=https://wifi.example\nMALIPO__SANDBOX__ALLOW_REMOTE=true\n")
-    service("restart", "malipo")
-    wait_until(is_ready, "malipo is not ready")
     must("ip", "address", "add", f"{ROUTER}/32", "dev", "lo")
 
 
 def in_routeros(text, place):
-    """Pastes a text into a router of each version; only the newest knows WireGuard."""
-    for version in VERSIONS if "wireguard" not in text else [NEWEST]:
+    """Pastes a text into a router of each version; only the newest knows WireGuard and device-mode, and signs."""
+    text = text.replace("THE-SERVERS-IPV6-ADDRESS", "fd00::5")
+    for version in [NEWEST] if re.search("wireguard|device-mode", text) else VERSIONS:
         request = {"device": devices.get(version), "version": version, "text": text}
         terminal = pathlib.Path(__file__).with_name("terminal.mjs")
         answer = run(os.environ["NODE"], str(terminal), input=json.dumps(request))
+        if UNSIGNED in text and version != NEWEST:
+            expect(answer.returncode != 0 and UNSIGNED in answer.stdout, f"{place}: RouterOS {version}: {answer.stdout}")
+            continue
         expect(answer.returncode == 0, f"{place}: RouterOS {version} refuses it: {answer.stdout}")
         answer = json.loads(answer.stdout)
         devices[version] = answer["device"]
@@ -84,15 +88,28 @@ def a_guest_logs_in():
 
 def commands_within_sentences(text):
     """What the page tells an owner to type when something does not work."""
-    code = Sales(712_800_000).sell()
-    spans = dict.fromkeys(re.findall(r"`((?:malipoctl |systemctl status |/[a-z])[^`]*)`", text))
-    commands = [span for span in spans if not re.match(r"/(etc|var)/|/system identity$", span)]
+    a_stranger_asks()
+    text = text.replace("\\|", "|")
+    spans = dict.fromkeys(re.findall(r"`((?:malipoctl |systemctl status |grep |/[a-z])[^`]*)`", text))
+    commands = [span for span in spans if not re.match(r"/(etc|var)/|/radius add$|/system identity$", span)]
     expect(len(commands) > 8, f"only {commands}")
     for command in commands:
         if command.startswith("/"):
             in_routeros(f"{command}\n", f"{PAGE}, {command}")
-        else:
-            paste(f"{PAGE}, {command}", command.replace("CODE", code) + "\n")
+            continue
+        printed = paste(f"{PAGE}, {command}", command + "\n")
+        if "unknown client" in command:
+            expect(f"unknown client {STRANGER} " in printed, f"{PAGE}: {command} prints {printed}")
+
+
+def a_stranger_asks():
+    """A router whose address malipo does not know."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as router:
+        router.bind((STRANGER, 0))
+        # An Access-Request without attributes.
+        router.sendto(bytes([1, 0, 0, 20]) + bytes(16), ("127.0.0.1", 1812))
+    log = pathlib.Path("/var/log/freeradius/radius.log")
+    wait_until(lambda: f"unknown client {STRANGER} " in log.read_text(), "FreeRADIUS notes no stranger")
 
 
 def texts_of_guests(text):

@@ -160,6 +160,7 @@ def install():
 def main():
     has_started = lambda: run("systemctl", "is-active", "machine.target").returncode == 0
     wait_until(has_started, "systemd does not start")
+    routers.begin()
     later = []
     step("the page's commands install it and sell a voucher", lambda: later.extend(install()))
     step("each program reads only its own secrets", secrets_are_apart)

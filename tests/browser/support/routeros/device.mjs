@@ -3,9 +3,9 @@
 const HOTSPOT = { name: 'hotspot1', interface: 'bridge', profile: 'hsprof1', 'address-pool': 'hs-pool-1' };
 
 /** The tables of a new device. `folder`: where it keeps the hotspot's pages; `servers`: hotspots beside the first,
- * each with a profile of its own. */
+ * each with a profile of its own; `localPassword`: of the user that the hotspot's setup makes. */
 export function newDevice({
-  version = '7.16.2', identity = 'MikroTik', dnsName = 'wifi.test', certificate = 'none', folder = 'hotspot', servers = 0,
+  version = '7.16.2', identity = 'MikroTik', dnsName = 'wifi.test', certificate = 'none', folder = 'hotspot', servers = 0, localPassword = 'admin',
 } = {}) {
   const profile = (name, more) => ({
     name, 'hotspot-address': '0.0.0.0', 'dns-name': '', 'html-directory': folder.replace(/^flash\//, ''),
@@ -18,7 +18,7 @@ export function newDevice({
       profile('default', { default: 'yes' }),
       profile('hsprof1', { 'hotspot-address': '10.5.50.1', 'dns-name': dnsName, 'ssl-certificate': certificate }),
     ],
-    '/ip/hotspot/user': [{ name: 'admin', password: 'admin' }],
+    '/ip/hotspot/user': [{ name: 'default-trial', default: 'yes' }, { name: 'admin', password: localPassword }],
     '/ip/hotspot/user/profile': [{ name: 'default', default: 'yes', 'shared-users': '1', 'keepalive-timeout': '2m' }],
     '/ip/hotspot/walled-garden': [], '/ip/hotspot/walled-garden/ip': [],
     '/ip/dhcp-server/option': [], '/ip/dhcp-server/network': [
@@ -33,6 +33,7 @@ export function newDevice({
     '/file': [{ name: folder }, { name: `${folder}/login.html`, contents: 'its own page' }, { name: `${folder}/md5.js` }],
     '/system/resource': { version: `${version} (stable)`, 'board-name': 'hAP lite' },
     '/system/identity': { name: identity },
+    '/system/device-mode': { mode: 'advanced', hotspot: 'yes', fetch: 'yes' },
   };
   for (let at = 2; at < servers + 2; at += 1) {
     tables['/ip/hotspot'].push({ ...HOTSPOT, name: `hotspot${at}`, interface: `vlan${at}`, profile: `hsprof${at}` });

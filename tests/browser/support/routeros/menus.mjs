@@ -1,6 +1,6 @@
 // The menus of RouterOS that a hotspot's script may use: their commands, their keys with the version that
 // brought each, and the values that a key takes. Sources: MikroTik's manuals "HotSpot", "RADIUS", "DHCP",
-// "Fetch", "WireGuard"; the changelogs of 6.48 and 7.15; /console/inspect of 6.49 and 7.16.
+// "Fetch", "WireGuard", "Device-mode"; the changelogs of 6.48 and 7.15; /console/inspect of 6.49 and 7.16.
 
 const yesNo = ['yes', 'no'];
 const text = null;
@@ -87,10 +87,11 @@ const MENUS = {
   }],
   '/system/resource': [['get', 'print'], {}, ['version', 'board-name']],
   '/system/identity': [ONE, { name: text }],
+  '/system/device-mode': [['get', 'print', 'update'], { mode: text, hotspot: yesNo, fetch: yesNo }, [], 7.1],
 };
 
 /** Commands that take the keys of the menu. */
-const SETTING = ['add', 'set', 'fetch'];
+const SETTING = ['add', 'set', 'fetch', 'update'];
 
 /** What a type does not take; null if it takes the value. */
 export function checkValue(type, value) {

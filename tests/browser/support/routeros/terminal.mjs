@@ -7,6 +7,8 @@ import { RouterError, Syntax } from './syntax.mjs';
 
 /** Two keys of one menu that a name must be unique in. */
 const NAMED = ['/ip/hotspot', '/ip/hotspot/profile', '/ip/hotspot/user/profile', '/ip/dhcp-server/option'];
+/** What a row is not, unless it says so. */
+const FLAGS = ['disabled', 'dynamic', 'default'];
 /** Keys that must name a row of another menu. */
 const REFERENCES = { '/ip/hotspot profile': '/ip/hotspot/profile', '/ip/dhcp-server/network dhcp-option': '/ip/dhcp-server/option' };
 
@@ -157,7 +159,7 @@ export class Terminal {
     const isTable = Array.isArray(tables[menu]);
     switch (name) {
       case 'find': {
-        const rows = tables[menu].filter((row) => Object.entries(values).every(([key, value]) => plain(row[key]) === value));
+        const rows = tables[menu].filter((row) => Object.entries(values).every(([key, value]) => plain(row[key] ?? (FLAGS.includes(key) ? 'no' : '')) === value));
         return rows.map((row) => row['.id']);
       }
       case 'add':
@@ -177,6 +179,7 @@ export class Terminal {
       }
       case 'remove': {
         const rows = this.rows(menu, await this.value(free[0] ?? fail('missing value of numbers'), scope));
+        if (rows.some((row) => row.default === 'yes')) { fail('failure: can not remove default'); }
         tables[menu] = tables[menu].filter((row) => !rows.includes(row));
         return undefined;
       }
@@ -187,13 +190,16 @@ export class Terminal {
         return undefined;
       }
       case 'fetch': return this.fetch(values);
+      // The router's button, which it waits for, is pressed at once.
+      case 'update': Object.assign(tables[menu], values); return undefined;
       case 'print': this.output.push(JSON.stringify(tables[menu])); return undefined;
       default: return fail(`${menu} ${name} asks questions`);
     }
   }
 
   async fetch(values) {
-    const { '/file': files } = this.device.tables;
+    const { '/file': files, '/system/device-mode': allowed } = this.device.tables;
+    if (allowed.fetch !== 'yes') { fail('failure: not allowed by device-mode'); }
     const contents = await this.device.fetch(values.url ?? fail('failure: missing url'));
     const name = (values['dst-path'] ?? new URL(values.url).pathname.split('/').at(-1)).replace(/^\//, '');
     const file = files.find((it) => it.name === name);
