@@ -139,9 +139,11 @@ test('on a phone of 320 pixels nothing that matters is beyond the edge', async (
 test('at a desk a token that was used can be revoked', async () => {
   const token = await viewer(server, 'rehema');
   const page = await operator(browser, server, { token, viewport: { width: 1280, height: 860 } });
+  const headers = { authorization: `Bearer ${token}` };
+  await server.json('/api/v1/operator/sessions', { headers });
   await page.goto(server.url('/operator/access'));
-  await page.reload();
   const table = page.getByRole('group', { name: 'Tokens, a table' });
+  assert.equal(await table.getByText('never').count(), 0, 'when it was used is shown');
   const wide = await table.evaluate((it) => [it.scrollWidth, it.clientWidth]);
   assert.ok(wide[0] <= wide[1], `${wide}`);
   await page.context().close();
