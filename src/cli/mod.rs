@@ -97,6 +97,11 @@ async fn execute(arguments: Arguments) -> Done {
         Command::Serve { .. } => config.telemetry.clone(),
         _ => TelemetryConfig::default(),
     };
+    if let Command::Migrate { .. } | Command::Operator(_) | Command::Order(_) | Command::Router(_) =
+        command
+    {
+        admin::refuse_beside_server(&config, arguments.config.as_deref())?;
+    }
     let traces = telemetry::start(&config.log, &telemetry_config)?;
     match command {
         Command::Serve { adopt_sandbox } => {

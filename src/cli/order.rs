@@ -18,7 +18,8 @@ use crate::store::{OrderSearch, Store};
 /// The operator's name in the audit log. A person at this machine can read the database anyway.
 const TERMINAL: &str = "terminal";
 
-const NO_SUCH_ORDER: &str = "there is no such order";
+const NO_SUCH_ORDER: &str =
+    "there is no such order (a printed voucher has none: look for it in the console's search box)";
 /// Orders that are listed when several match.
 const LISTED: u64 = 10;
 

@@ -175,7 +175,8 @@ async fn examine_accounting(store: &Store) -> Result<Finding, StoreError> {
         "no session was reported in the last day by {}",
         silent.join(", ")
     );
-    Ok(Finding::warning(CHECK, detail, HINT))
+    let hint = "Buy a voucher there as a guest; the console's Routers says what is wrong";
+    Ok(Finding::warning(CHECK, detail, hint))
 }
 
 /// A router that is a network or a name is any router.

@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 
 import { launch } from './support/browser.mjs';
-import { DESKTOP, PHONE, TOKEN, freshPhone, held, operator, sold, until } from './support/console.mjs';
+import { DESKTOP, PHONE, TOKEN, freshPhone, held, operator, sold, until, viewer } from './support/console.mjs';
 import { firstCode, logIn, printed } from './support/console-states.mjs';
 import { shrink } from './support/palette.mjs';
 import { Server } from './support/server.mjs';
@@ -26,7 +26,7 @@ await server.decide(failed, { decision: 'decline', word: 'INSUFFICIENT_BALANCE' 
 await until(server, failed, 'FAILED');
 await sold(server, { packageId: 'monthly' });
 await server.decide(lost, { decision: 'approve', deliver: false });
-await server.command('operator', 'add', 'neema', '--role', 'viewer');
+const token = await viewer(server, 'neema');
 const keeper = await operator(browser, server);
 await printed(keeper, server, { count: 24, note: 'Duka la Asha' });
 const card = await firstCode(keeper);
@@ -88,6 +88,13 @@ for (const [where, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP 
     await take(page, `${name}-${where}`);
   }
   await page.context().clearCookies();
+  if (!only || 'access'.startsWith(only)) {
+    // Of an operator with a name; the token of the configuration has no access to change.
+    const mine = await operator(browser, server, { viewport, token });
+    await mine.goto(server.url('/operator/access'));
+    await take(mine, `access-${where}`);
+    await mine.context().close();
+  }
   if (!only) {
     await page.goto(server.url('/operator/login'));
     await take(page, `login-${where}`);

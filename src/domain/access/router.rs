@@ -42,6 +42,16 @@ impl RouterKind {
         self.into()
     }
 
+    /// As its makers spell it.
+    pub fn spelled(self) -> &'static str {
+        match self {
+            Self::MikroTik => "MikroTik",
+            Self::Chilli => "CoovaChilli",
+            Self::OpenNds => "openNDS",
+            Self::Other => "other",
+        }
+    }
+
     /// Whether the script of a MikroTik is of use: also for `other`, as which rows from before are kept.
     pub fn has_script(self) -> bool {
         match self {

@@ -45,6 +45,8 @@ const ACCOUNTS_WITHIN: TimeDelta = TimeDelta::minutes(15);
 pub enum RouterFault {
     /// Nothing was ever received.
     NeverHeard,
+    /// Nothing was ever received, and FreeRADIUS drops what is not signed.
+    NeverSigned,
     /// Nothing but wrong log-ins.
     OnlyRejected,
     /// Log-ins are accepted, and no session was reported since.
@@ -62,6 +64,9 @@ impl RouterFault {
             Self::NeverHeard => {
                 "Nothing was ever received from it: its address or its secret is not the one here, or its packets do not arrive."
             }
+            Self::NeverSigned => {
+                "Nothing was ever received from it. If its RouterOS is older than 7.15, it does not sign: choose Log-ins: any under Change. Otherwise its address or its secret is not the one here, or its packets do not arrive."
+            }
             Self::OnlyRejected => {
                 "Every log-in was refused so far: its secret may not be the one here. Paste the script again."
             }
@@ -72,7 +77,7 @@ impl RouterFault {
                 "Its log-ins have no Message-Authenticator, so they can be forged. RouterOS 7.15 and later signs."
             }
             Self::NoDisconnect => {
-                "It did not answer the last Disconnect-Request: a guest whose voucher is revoked stays on-line until the session ends. Behind NAT it needs a tunnel."
+                "It did not answer the last Disconnect-Request: a guest whose voucher is revoked stays on-line until the session ends. Behind NAT it needs a tunnel: malipoctl router script NAME --wireguard."
             }
         }
     }
@@ -84,9 +89,14 @@ impl RouterStatus {
         let mut faults = Vec::new();
         let heard = [self.accepted_at, self.rejected_at, self.accounted_at];
         if heard.iter().all(Option::is_none) {
-            return vec![RouterFault::NeverHeard];
+            return vec![match router.require_message_auth {
+                true => RouterFault::NeverSigned,
+                false => RouterFault::NeverHeard,
+            }];
         }
-        if self.accepted_at.is_none() && self.accounted_at.is_none() {
+        // FreeRADIUS drops what is signed with another secret, so a signature proves it: the code was wrong.
+        let is_proven = [self.accepted_at, self.accounted_at, self.signed_at];
+        if is_proven.iter().all(Option::is_none) {
             faults.push(RouterFault::OnlyRejected);
         }
         let is_silent = |accepted: DateTime<Utc>| {

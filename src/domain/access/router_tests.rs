@@ -141,12 +141,28 @@ fn each_fault_of_a_router_is_found_and_a_sound_router_has_none() {
     assert!(faults(&sound).is_empty());
 
     assert_eq!(faults(&RouterStatus::default()), [RouterFault::NeverHeard]);
+    let marked = Router {
+        require_message_auth: true,
+        ..bar.clone()
+    };
+    let unheard = RouterStatus::default().faults(&marked, now);
+    assert_eq!(unheard, [RouterFault::NeverSigned]);
     let rejected = RouterStatus {
+        rejected_at: ago(1),
+        unsigned_at: ago(1),
+        ..RouterStatus::default()
+    };
+    let both = [RouterFault::OnlyRejected, RouterFault::Unsigned];
+    assert_eq!(faults(&rejected), both);
+    let mistyped = RouterStatus {
         rejected_at: ago(1),
         signed_at: ago(1),
         ..RouterStatus::default()
     };
-    assert_eq!(faults(&rejected), [RouterFault::OnlyRejected]);
+    assert!(
+        faults(&mistyped).is_empty(),
+        "its signature proves its secret"
+    );
     for accounted_at in [None, ago(60)] {
         let silent = RouterStatus {
             accounted_at,

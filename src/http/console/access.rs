@@ -80,6 +80,10 @@ impl AccessPage {
         })
     }
 
+    fn has_password(&self) -> bool {
+        self.whose.as_ref().is_some_and(|whose| whose.has_password)
+    }
+
     /// To which its forms are sent.
     fn path(&self) -> String {
         path(&self.name, self.is_own)

@@ -7,6 +7,7 @@ use askama::Template;
 use super::act::Act;
 use super::act_targets::{self, ActPath, Target};
 use super::packages::PRICE_MAX;
+use super::routers::{self, SIGNED_ONLY};
 use super::{Caller, Code, Form, Page, PageContext, Problem, href, html, redirect, shown};
 use crate::http::operators::execute::{Fields, NOTE_MAX, REASON_MAX};
 
@@ -44,7 +45,14 @@ pub async fn ask(path: web::Path<ActPath>, caller: Caller) -> Page {
         return Err(Problem::new(Code::Forbidden).detail("A viewer may only read: ask an admin."));
     }
     let (act, target) = Target::find(&path, &caller).await?;
-    Ok(shown(&ActPage::of(act, target, &caller).await))
+    let form = match act {
+        Act::ChangeRouter => routers::form_of(&path.1, &caller).await?,
+        _ => Form::default(),
+    };
+    Ok(shown(&ActPage {
+        form,
+        ..ActPage::of(act, target, &caller).await
+    }))
 }
 
 /// Executes the action, and redirects to the page that shows the result.

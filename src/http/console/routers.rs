@@ -9,7 +9,7 @@ use super::{
     Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,
     refused, shown,
 };
-use crate::domain::access::{DisconnectResult, Router, RouterFault, RouterStatus};
+use crate::domain::access::{DisconnectResult, Router, RouterFault, RouterKind, RouterStatus};
 use crate::http::operators::execute::Fields;
 use crate::http::operators::router_edit::{Entered, add_router, router_named, script_of};
 
@@ -19,6 +19,9 @@ const NAME_MAX: usize = 32;
 /// Characters of an identifier and of a secret.
 const IDENTIFIER_MAX: usize = 64;
 const SECRET_MAX: usize = 60;
+
+/// FreeRADIUS drops the other log-ins of such a router.
+pub const SIGNED_ONLY: &str = "signed only (RouterOS 7.15 and later)";
 
 /// All routers.
 #[derive(Template)]
@@ -156,6 +159,26 @@ pub async fn script(name: web::Path<String>, caller: Caller) -> Page {
     }))
 }
 
+/// The form that changes a router, with its values; the secret is not shown.
+///
+/// # Errors
+/// A 404 if there is none of that name.
+pub async fn form_of(name: &str, caller: &Caller) -> Result<Form, Problem> {
+    let router = router_named(name, caller).await?;
+    let signed = if router.require_message_auth {
+        "yes"
+    } else {
+        "no"
+    };
+    Ok(Form::of([
+        ("address", router.address),
+        ("name", router.name),
+        ("identifier", router.identifier.unwrap_or_default()),
+        ("coa_port", router.coa_port.to_string()),
+        ("signed", signed.to_owned()),
+    ]))
+}
+
 /// A router, on the confirmation page of an action.
 ///
 /// # Errors
@@ -165,10 +188,10 @@ pub async fn facts(name: &str, caller: &Caller) -> Result<(String, Facts), Probl
     let signed = router.require_message_auth;
     let facts = known([
         ("Address", Some(router.address)),
-        ("NAS-Identifier", router.identifier),
-        ("Type", Some(router.kind.as_str().to_owned())),
+        ("Identity", router.identifier),
+        ("Type", Some(router.kind.spelled().to_owned())),
         ("Port for Disconnects", Some(router.coa_port.to_string())),
-        ("Log-ins", signed.then(|| "signed only".to_owned())),
+        ("Log-ins", signed.then(|| SIGNED_ONLY.to_owned())),
     ]);
     Ok((format!("Router {name}"), facts))
 }

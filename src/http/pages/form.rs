@@ -25,6 +25,16 @@ impl Form {
         Ok(Self(fields))
     }
 
+    /// A form with these values, to be changed.
+    pub fn of<const N: usize>(fields: [(&str, String); N]) -> Self {
+        let fields = fields.into_iter();
+        Self(
+            fields
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
+    }
+
     /// The first field of that name; empty if there is none.
     pub fn field(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(known, _)| known == name);

@@ -25,6 +25,8 @@ pub struct OnlineSession {
     pub id: i64,
     /// The order of its voucher; `None` for a printed voucher.
     pub order_id: Option<OrderId>,
+    /// The row of its voucher; `None` if it is no voucher of ours.
+    pub voucher_id: Option<i64>,
     /// The user name: a voucher's code.
     pub code: VoucherCode,
     /// The device, as the router spells it; may be empty.
@@ -47,6 +49,7 @@ pub struct OnlineSession {
 struct Row {
     id: i64,
     order_id: Option<OrderId>,
+    voucher_id: Option<i64>,
     code: VoucherCode,
     station: Option<String>,
     source: Option<String>,
@@ -85,7 +88,7 @@ fn listed(backend: DbBackend) -> String {
             AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
                 WHERE o.reference = 'disconnect-' || s.acctuniqueid AND o.state = 'sent')), \
          page AS MATERIALIZED (SELECT id FROM online WHERE id < $2 ORDER BY id DESC LIMIT $3) \
-         SELECT a.radacctid AS id, p.order_id AS order_id, COALESCE(a.username, '') AS code, \
+         SELECT a.radacctid AS id, p.order_id AS order_id, v.id AS voucher_id, COALESCE(a.username, '') AS code, \
          a.callingstationid AS station, a.packetsource AS source, a.nasidentifier AS identifier, \
          {says} AS says, COALESCE({since}, 0) AS since, COALESCE({heard}, 0) AS heard, \
          CAST(COALESCE(a.acctinputoctets, 0) + COALESCE(a.acctoutputoctets, 0) AS bigint) AS octets, \
@@ -170,6 +173,7 @@ fn session(
     OnlineSession {
         id: row.id,
         order_id: row.order_id,
+        voucher_id: row.voucher_id,
         code: row.code,
         station: row.station.unwrap_or_default(),
         router,

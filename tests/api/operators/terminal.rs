@@ -137,5 +137,6 @@ async fn an_order_is_read_in_the_terminal_beside_a_running_server(kind: Kind) {
     let unknown = show(&["00000000-0000-0000-0000-000000000000"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("no such order"));
+    assert!(text(&unknown.stderr).contains("a printed voucher"));
     assert_eq!(show(&["nonsense"]).status.code(), Some(1));
 }
