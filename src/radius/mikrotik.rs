@@ -127,7 +127,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A text in a comment, which ends with the line.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')
         .filter(|c| *c != '?')

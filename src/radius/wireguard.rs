@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::client::random_bytes;
+use super::mikrotik::one_line;
 use crate::domain::access::{TUNNEL_PREFIX, Tunnel, TunnelKeys};
 use crate::domain::people::Secret;
 
@@ -46,7 +47,7 @@ pub fn server_file(keys: &TunnelKeys) -> String {
         ..
     } in &keys.routers
     {
-        let public_key = public_key(private_key);
+        let (name, public_key) = (one_line(name), public_key(private_key));
         file +=
             &format!("\n# {name}\n[Peer]\nPublicKey = {public_key}\nAllowedIPs = {address}/32\n");
     }

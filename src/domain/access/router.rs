@@ -161,7 +161,9 @@ pub enum NotARouter {
     )]
     Address,
     /// Too long, or with strange characters.
-    #[error("the name must be 1 to 32 letters, digits, dots, dashes and underscores")]
+    #[error(
+        "the name must be 1 to 32 letters, digits, dots, dashes and underscores, and no address"
+    )]
     Name,
     /// Too long, or with characters that FreeRADIUS replaces.
     #[error("the identifier must be 1 to 64 letters, digits, blanks and characters of @.-_:/")]
@@ -213,7 +215,10 @@ impl NewRouter {
     ) -> Result<Self, NotARouter> {
         let address = address.trim().parse().map_err(|_| NotARouter::Address)?;
         let name = name.trim();
-        if !(1..=LONGEST_NAME).contains(&name.len()) || !is_plain(name) {
+        // An address is looked for before a name, and paths leave dots out.
+        let is_other =
+            name.parse::<RouterAddress>().is_ok() || name.bytes().all(|byte| byte == b'.');
+        if !(1..=LONGEST_NAME).contains(&name.len()) || !is_plain(name) || is_other {
             return Err(NotARouter::Name);
         }
         if !SECRET_LENGTHS.contains(&secret.expose().len()) || !is_plain(secret.expose()) {

@@ -22,9 +22,19 @@ fn what_an_owner_types_is_checked() {
         let refused = parse(address, "bar", "0123456789", None);
         assert_eq!(refused, Err(NotARouter::Address), "{address}");
     }
-    for name in ["", " ", "a b", "a'b", &"n".repeat(33)] {
+    for name in [
+        "",
+        " ",
+        "a b",
+        "a'b",
+        "10.0.0.2",
+        "any",
+        "Any",
+        "..",
+        &"n".repeat(33),
+    ] {
         let refused = parse("10.0.0.1", name, "0123456789", None);
-        assert_eq!(refused, Err(NotARouter::Name));
+        assert_eq!(refused, Err(NotARouter::Name), "{name}");
     }
     for secret in ["", "short", "with space", "%{secret}", &"s".repeat(61)] {
         let refused = parse("10.0.0.1", "bar", secret, None);

@@ -82,7 +82,10 @@ async fn asked(visitor: &Visitor, code: &VoucherCode, ask: &Ask<'_>) -> Result<W
         router: ask.gateway.to_owned(),
         seconds: answer.limits.seconds,
     };
-    visitor.api.store.open_trusted_session(session).await?;
+    let opened = visitor.api.store.open_trusted_session(session).await?;
+    if opened.is_none() {
+        return Ok(Way::Refused(RouterRefusal::TooManyDevices));
+    }
     let origin = visitor.api.checkout.public_url.as_str();
     let back = format!("{origin}?online=1&lang={}", visitor.language.tag());
     Ok(Way::Go(ask.accepted(answer.limits, &back)))

@@ -136,8 +136,8 @@ const SWEEP_TICK: Duration = Duration::from_secs(3);
 /// Vouchers per sweep.
 const SWEEP_BATCH: u64 = 100;
 
-/// Closes silent sessions, and queues Disconnect-Requests for those whose voucher has ended, until
-/// stopped. Keeps no state, so several processes may run it.
+/// Closes silent sessions, and queues Disconnect-Requests for those whose voucher has ended and
+/// for devices over a voucher's limit, until stopped. Keeps no state, so several processes may run it.
 pub async fn sweep(store: Store, stop: CancellationToken) {
     every(SWEEP_TICK, stop, "sweep", || sweep_once(&store)).await;
 }
@@ -146,8 +146,9 @@ async fn sweep_once(store: &Store) -> Result<(), StoreError> {
     let now = store.clock().now();
     let silent = store.close_silent_sessions(now).await?;
     let ended = store.queue_ended(now, SWEEP_BATCH).await?;
-    if silent > 0 || ended > 0 {
-        info!(silent, ended, "sessions swept");
+    let surplus = store.queue_surplus(now).await?;
+    if silent > 0 || ended > 0 || surplus > 0 {
+        info!(silent, ended, surplus, "sessions swept");
     }
     Ok(())
 }

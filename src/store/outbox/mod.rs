@@ -21,6 +21,7 @@ use crate::store::{AuditEntry, Store};
 pub(super) mod disconnects;
 pub(super) mod sessions_to_end;
 pub(super) mod sms;
+pub(super) mod surplus;
 
 /// What waits in both outboxes, in all and from before the restored backup was made.
 const WAITING: &str = "SELECT h.since, \

@@ -9,12 +9,14 @@ use crate::store::engine::sql;
 use crate::store::error::Result;
 
 /// The sessions that are queued.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Queued<'a> {
     /// Every open session of a voucher, once.
     OfVoucher(&'a str),
     /// Every open session of the vouchers that a query finds by their `code` and `order_id`, once.
     OfVouchers(&'a str),
+    /// The sessions that a query finds by their `id` and `order_id`, once. It reads the value `$4`.
+    Found(&'a str, Value),
     /// One session, by its row in `radacct`, again if it was queued before. Its router may have forgotten to
     /// report it.
     Again(i64),
@@ -55,6 +57,41 @@ pub async fn queue_session(
     Ok(queued.await? > 0)
 }
 
+/// Queues the sessions with more devices than their voucher has, which a query finds by `id` and `order_id`
+/// from the value `$4`. Returns their number.
+pub async fn queue_found(
+    txn: &DatabaseTransaction,
+    found: &str,
+    value: Value,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let found = Queued::Found(found, value);
+    queue(txn, found, None, "too many devices", now).await
+}
+
+/// Closes sessions of vouchers at routers that end none on request (openNDS): they count as devices of no
+/// new code.
+async fn close_trusted(
+    txn: &DatabaseTransaction,
+    codes: &str,
+    value: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let now: Value = match txn.get_database_backend() {
+        DbBackend::Postgres => now.into(),
+        _ => now.timestamp().into(),
+    };
+    let close = format!(
+        "UPDATE radacct SET acctstoptime = $1, acctterminatecause = 'Admin-Reset' \
+         WHERE username IN ({codes}) AND acctstoptime IS NULL AND acctsessionid = ''"
+    );
+    match value {
+        Some(value) => sql::execute(txn, &close, [now, value.into()]).await,
+        None => sql::execute(txn, &close, [now]).await,
+    }
+    .map(drop)
+}
+
 async fn queue(
     txn: &DatabaseTransaction,
     sessions: Queued<'_>,
@@ -78,11 +115,13 @@ async fn queue(
         )
     };
     // Due at once, even if the caller's clock is ahead of the database's.
+    let at = now;
     let (reason, now, due): (Value, Value, Value) =
         (reason.into(), now.into(), DateTime::UNIX_EPOCH.into());
     let order_id: Value = order_id.map(|id| id.0).into();
     match sessions {
         Queued::OfVoucher(code) => {
+            close_trusted(txn, "$2", Some(code), at).await?;
             let queue = insert(
                 "$4",
                 "radacct",
@@ -92,6 +131,8 @@ async fn queue(
             sql::execute(txn, &queue, [reason, now, due, order_id, code.into()]).await
         }
         Queued::OfVouchers(vouchers) => {
+            let codes = format!("SELECT v.code FROM ({vouchers}) v");
+            close_trusted(txn, &codes, None, at).await?;
             let queue = insert(
                 "v.order_id",
                 &format!("radacct JOIN ({vouchers}) v ON v.code = username"),
@@ -99,6 +140,15 @@ async fn queue(
                 "DO NOTHING",
             );
             sql::execute(txn, &queue, [reason, now, due]).await
+        }
+        Queued::Found(found, value) => {
+            let queue = insert(
+                "f.order_id",
+                &format!("radacct JOIN ({found}) f ON f.id = radacctid"),
+                "acctsessionid <> ''",
+                "DO NOTHING",
+            );
+            sql::execute(txn, &queue, [reason, now, due, value]).await
         }
         Queued::Again(id) => {
             let queue = insert(

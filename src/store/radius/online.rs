@@ -78,6 +78,13 @@ fn listed(backend: DbBackend) -> String {
     );
     let heard = epoch(backend, "COALESCE(a.acctupdatetime, a.acctstarttime)");
     let says = says(backend);
+    // A router's counters may be anything: their sum must fit.
+    let least = match backend {
+        DbBackend::Postgres => "LEAST(CAST(COALESCE(a.acctinputoctets, 0) AS numeric)",
+        _ => "MIN(COALESCE(a.acctinputoctets, 0)",
+    };
+    let octets =
+        format!("CAST({least} + COALESCE(a.acctoutputoctets, 0), 9000000000000000000) AS bigint)");
     format!(
         "WITH online AS MATERIALIZED (\
             SELECT radacctid AS id FROM radacct WHERE acctstoptime IS NULL \
@@ -91,7 +98,7 @@ fn listed(backend: DbBackend) -> String {
          SELECT a.radacctid AS id, p.order_id AS order_id, v.id AS voucher_id, COALESCE(a.username, '') AS code, \
          a.callingstationid AS station, a.packetsource AS source, a.nasidentifier AS identifier, \
          {says} AS says, COALESCE({since}, 0) AS since, COALESCE({heard}, 0) AS heard, \
-         CAST(COALESCE(a.acctinputoctets, 0) + COALESCE(a.acctoutputoctets, 0) AS bigint) AS octets, \
+         {octets} AS octets, \
          CASE WHEN v.validity = 'first_login' THEN CAST(v.duration_minutes AS bigint) * 60 + \
             (SELECT {first} FROM radacct f WHERE f.username = a.username) \
             ELSE {ends} END AS ends, a.acctstoptime IS NOT NULL AS is_closed \

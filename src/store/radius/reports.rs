@@ -124,7 +124,7 @@ impl Store {
     }
 
     /// A time as FreeRADIUS writes it.
-    pub(super) fn session_time(&self, at: DateTime<Utc>) -> Value {
+    pub(in crate::store) fn session_time(&self, at: DateTime<Utc>) -> Value {
         match self.backend() {
             DbBackend::Postgres => at.into(),
             _ => at.timestamp().into(),

@@ -2,7 +2,7 @@
 
 use entities::nas;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
 
 use crate::domain::access::{COA_PORT, NewRouter, Router, RouterKind, RouterTaken};
 use crate::domain::people::Secret;
@@ -38,6 +38,7 @@ impl Store {
         let now = self.clock().now();
         self.transaction(move |txn| {
             Box::pin(async move {
+                lock(txn).await?;
                 if let Some(taken) = taken(txn, &new, None).await? {
                     return Ok(Err(taken));
                 }
@@ -69,6 +70,7 @@ impl Store {
         let now = self.clock().now();
         self.transaction_if(move |txn| {
             Box::pin(async move {
+                lock(txn).await?;
                 let Some(old) = nas::Entity::find_by_id(id).one(txn).await? else {
                     return Ok(None);
                 };
@@ -121,6 +123,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// Lets one change of routers at a time through, on PostgreSQL; SQLite has one writer anyway. FreeRADIUS reads on.
+pub(super) async fn lock(txn: &DatabaseTransaction) -> Result<()> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        let lock = "LOCK TABLE nas IN SHARE ROW EXCLUSIVE MODE";
+        sql::execute(txn, lock, []).await?;
+    }
+    Ok(())
 }
 
 /// What another router than `old` has and `new` needs for itself.

@@ -16,7 +16,7 @@ use crate::store::error::Result;
 use crate::store::{Store, rows};
 
 /// User names of a voucher's sessions: its code `$1`, and the codes that it replaced.
-const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
+pub(super) const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
      SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
      WHERE v.code = $1";
 
@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Three times the longest interval that a package sets.
-    pub(super) async fn silence(&self) -> Result<TimeDelta> {
+    pub(in crate::store) async fn silence(&self) -> Result<TimeDelta> {
         let intervals = "SELECT value FROM radgroupreply WHERE attribute = 'Acct-Interim-Interval'";
         let intervals: Vec<String> = sql::tuples(&self.db(), intervals, []).await?;
         let secs = |text: &String| text.trim().parse::<i64>().ok();
@@ -137,9 +137,16 @@ impl Store {
 /// The columns of a [`Usage`], over rows of `radacct`.
 fn used(backend: DbBackend) -> String {
     let first = epoch(backend, "MIN(acctstarttime)");
+    // A router's counters may be anything: their sum must fit.
+    let octets = match backend {
+        DbBackend::Postgres => {
+            "CAST(LEAST(COALESCE(SUM(CAST(COALESCE(acctinputoctets, 0) AS numeric) + \
+             COALESCE(acctoutputoctets, 0)), 0), 9000000000000000000) AS bigint)"
+        }
+        _ => "CAST(MIN(TOTAL(acctinputoctets) + TOTAL(acctoutputoctets), 9e18) AS integer)",
+    };
     format!(
-        "{first}, CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + \
-         COALESCE(acctoutputoctets, 0)), 0) AS bigint), \
+        "{first}, {octets}, \
          COUNT(CASE WHEN acctstoptime IS NULL THEN 1 END)"
     )
 }

@@ -7,11 +7,13 @@
 use std::net::Ipv4Addr;
 
 use chrono::TimeDelta;
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, Value};
 use sha2::{Digest, Sha256};
 
+use super::sessions::NAMES;
 use crate::domain::access::{DeviceMac, VoucherCode};
 use crate::store::Store;
+use crate::store::engine::sql;
 use crate::store::error::Result;
 
 /// Without a `Session-Timeout` the guest is counted for a day.
@@ -31,11 +33,12 @@ pub struct TrustedSession {
 }
 
 impl Store {
-    /// Opens the session, or lengthens it: a voucher has one for each device.
+    /// Opens the session, or lengthens it: a voucher has one for each device. `None` if other devices took the
+    /// last place since FreeRADIUS counted them, or if the voucher was closed.
     ///
     /// # Errors
-    /// As `Store::execute`.
-    pub async fn open_trusted_session(&self, session: TrustedSession) -> Result<()> {
+    /// As `Store::transaction`.
+    pub async fn open_trusted_session(&self, session: TrustedSession) -> Result<Option<()>> {
         let now = self.clock().now();
         let seconds = match session.seconds {
             0 => USUAL_SECS,
@@ -59,6 +62,13 @@ impl Store {
              acctstoptime = NULL, acctterminatecause = '', \
              framedipaddress = excluded.framedipaddress, nasidentifier = excluded.nasidentifier"
         );
+        let since = self.session_time(now - self.silence().await?);
+        let code: Value = session.code.as_str().into();
+        let places = [
+            code.clone(),
+            since,
+            session.device.expose().to_ascii_uppercase().into(),
+        ];
         let values = [
             key(&session).into(),
             session.code.as_str().into(),
@@ -68,8 +78,38 @@ impl Store {
             address.into(),
             self.session_time(end),
         ];
-        self.execute(open, values).await.map(drop)
+        self.transaction_if(move |txn| {
+            Box::pin(async move {
+                // Whoever else opens one waits here.
+                let lock = "UPDATE vouchers SET shared_devices = shared_devices \
+                     WHERE code = $1 AND revoked_at IS NULL";
+                if sql::execute(txn, lock, [code]).await? == 0 {
+                    return Ok(None);
+                }
+                let is_free: Option<i32> = sql::tuple(txn, &is_free(), places).await?;
+                if is_free.is_none() {
+                    return Ok(None);
+                }
+                sql::execute(txn, &open, values).await?;
+                Ok(Some(()))
+            })
+        })
+        .await
     }
+}
+
+/// Finds the voucher `$1` if it has a place for the device `$3`: counted as FreeRADIUS does, of sessions that were
+/// reported after `$2`.
+fn is_free() -> String {
+    let plain = "UPPER(REPLACE(REPLACE(REPLACE(callingstationid, ':', ''), '-', ''), '.', ''))";
+    format!(
+        "SELECT 1 FROM vouchers WHERE code = $1 AND shared_devices > (\
+            SELECT COUNT(DISTINCT device) FROM (\
+                SELECT COALESCE(NULLIF({plain}, ''), acctuniqueid) AS device FROM radacct \
+                WHERE username IN ({NAMES}) AND acctstoptime IS NULL \
+                AND COALESCE(acctupdatetime, acctstarttime) > $2) AS online \
+            WHERE device <> $3)"
+    )
 }
 
 /// The key of the row, of 32 characters as FreeRADIUS's are.

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use sea_orm::DatabaseTransaction;
 
-use super::routers::entry;
+use super::routers::{entry, lock};
 use crate::domain::access::{Router, Tunnel, TunnelKeys, tunnel_address};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
@@ -40,6 +40,7 @@ impl Store {
         let audit = entry(operator, "nas_tunnel", &router.name);
         self.transaction(move |txn| {
             Box::pin(async move {
+                lock(txn).await?;
                 let known = "SELECT host FROM router_tunnels WHERE router_id = $1";
                 let host: Option<i32> = sql::tuple(txn, known, [id.into()]).await?;
                 if host.is_none() {

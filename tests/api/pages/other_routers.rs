@@ -4,17 +4,24 @@
 use super::browser::Browser;
 use super::voucher::sold;
 use crate::harness::freeradius::{FreeRadius, SECRET};
-use crate::harness::{Answer, Kind, TestApp, TestDatabase};
+use crate::harness::{Answer, Kind, TOKEN, TestApp, TestDatabase};
+use crate::owner_link::true_code;
 use malipo::actors::Command;
+use malipo::domain::access::{DeviceMac, VoucherCode};
 use malipo::domain::order::{Evidence, OrderAct};
 use malipo::domain::people::{Personal, Secret};
+use malipo::store::TrustedSession;
 
 on_both_databases! {
     a_voucher_at_opennds_counts_its_devices_although_none_is_reported,
+    phones_that_come_to_opennds_at_once_are_one_device_too_many,
+    a_session_at_opennds_counts_no_longer_when_its_code_is_closed,
     a_voucher_is_not_let_in_at_opennds_without_freeradius,
     the_pages_of_devices_lead_to_the_shop_where_the_server_is_on_site,
     the_pages_of_devices_do_not_exist_elsewhere,
 }
+
+const OPEN: &str = "SELECT COUNT(*) FROM radacct WHERE acctstoptime IS NULL";
 
 /// A link of a page for a guest at openNDS, with this device.
 fn connect(device: &str) -> String {
@@ -78,6 +85,52 @@ async fn a_voucher_at_opennds_counts_its_devices_although_none_is_reported(kind:
     app.database
         .wait_for_count("SELECT COUNT(*) FROM outbox_messages", 0)
         .await;
+}
+
+async fn phones_that_come_to_opennds_at_once_are_one_device_too_many(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (_, code) = sold(&app, "daily").await;
+    let store = &app.app.api.store;
+    let opened = (1..=6).map(|phone| {
+        store.open_trusted_session(TrustedSession {
+            code: VoucherCode::parse(&code).unwrap(),
+            device: DeviceMac::read(&format!("aabbcc00000{phone}")).unwrap(),
+            address: None,
+            router: "Pwani".to_owned(),
+            seconds: 0,
+        })
+    });
+
+    let opened = futures_util::future::join_all(opened).await;
+
+    let let_in = opened
+        .into_iter()
+        .filter(|it| it.as_ref().unwrap().is_some());
+    assert_eq!(let_in.count(), 1);
+    assert_eq!(app.database.count(OPEN).await, 1);
+}
+
+async fn a_session_at_opennds_counts_no_longer_when_its_code_is_closed(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = start(database, radius.auth_port).await;
+    let (order, code) = sold(&app, "daily").await;
+    let mut browser = Browser::default();
+    assert!(is_let_in(
+        &browser.post(&app, &connect("aabbcc000001"), &code).await
+    ));
+    assert_eq!(app.database.count(OPEN).await, 1);
+
+    let url = app.url(&format!("/api/v1/operator/orders/{}/reissue", order.id));
+    let body = serde_json::json!({"reason": "stolen code"});
+    let request = app.http.post(url).bearer_auth(TOKEN).json(&body);
+    assert!(request.send().await.unwrap().status().is_success());
+
+    assert_eq!(app.database.count(OPEN).await, 0);
+    let new = true_code(&app, &order).await;
+    assert_ne!(new, code);
+    let answer = browser.post(&app, &connect("aabbcc000002"), &new).await;
+    assert!(is_let_in(&answer), "{}", answer.text);
 }
 
 async fn a_voucher_is_not_let_in_at_opennds_without_freeradius(kind: Kind) {

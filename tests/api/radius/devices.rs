@@ -15,6 +15,8 @@ on_both_databases! {
     a_session_of_a_former_code_stops_counting_when_its_router_has_ended_it,
     a_session_that_a_router_refuses_to_end_still_counts,
     an_ended_session_that_goes_on_counts_again,
+    a_device_over_the_limit_is_ended_and_the_first_one_stays,
+    no_device_is_added_when_devices_cannot_be_counted,
     one_phone_with_sessions_of_two_codes_is_one_device,
 }
 
@@ -130,6 +132,33 @@ async fn an_ended_session_that_goes_on_counts_again(kind: Kind) {
         .login(&new, OTHER_PHONE)
         .await
         .assert_rejected();
+}
+
+async fn a_device_over_the_limit_is_ended_and_the_first_one_stays(kind: Kind) {
+    let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
+    let other = [
+        ("NAS-IP-Address", "127.0.0.1"),
+        ("Calling-Station-Id", OTHER_PHONE),
+    ];
+
+    send_accounting(&guest.radius, "Start", &guest.code, "s2", &other).await;
+
+    guest.timeline("disconnected").await;
+    let open = "SELECT acctsessionid FROM radacct WHERE acctstoptime IS NULL";
+    assert_eq!(guest.app.database.texts(open).await, ["s1"]);
+    assert_eq!(guest.router.requests().len(), 1);
+}
+
+async fn no_device_is_added_when_devices_cannot_be_counted(kind: Kind) {
+    let guest = OnLine::start(kind, Manner::SaysNothing, "daily").await;
+    let other = guest.radius.login(&guest.code, OTHER_PHONE).await;
+    other.assert_rejected();
+    let away = "ALTER TABLE vouchers RENAME TO vouchers_away";
+    guest.app.database.execute(away).await;
+
+    let other = guest.radius.login(&guest.code, OTHER_PHONE).await;
+
+    other.assert_rejected();
 }
 
 async fn one_phone_with_sessions_of_two_codes_is_one_device(kind: Kind) {

@@ -9,6 +9,7 @@ on_both_databases! {
     a_report_with_a_wrong_duration_does_not_begin_before_the_first_login,
     a_first_report_that_comes_late_belongs_to_its_session,
     a_session_whose_duration_stays_zero_is_one_session,
+    counters_that_no_router_can_have_break_no_page,
     a_copy_of_a_stop_counts_once_however_late_it_comes,
     a_server_clock_that_jumps_between_two_reports_starts_no_session,
 }
@@ -29,6 +30,26 @@ async fn a_report_with_a_wrong_duration_does_not_begin_before_the_first_login(ki
     back.assert_accepted();
     let left = back.number("Session-Timeout").unwrap();
     assert!(left > 30 * 86_400 - 600, "{left}");
+}
+
+async fn counters_that_no_router_can_have_break_no_page(kind: Kind) {
+    let (app, radius, code) = with_voucher(kind, "daily").await;
+    let most = [
+        ("Acct-Session-Time", "10"),
+        ("Acct-Input-Gigawords", "2147483647"),
+        ("Acct-Output-Gigawords", "2147483647"),
+    ];
+    send_accounting(&radius, "Interim-Update", &code, "s1", &most).await;
+    assert!(app.database.count(OCTETS).await < 1 << 54);
+
+    // A row of an earlier version.
+    let all = "UPDATE radacct SET acctinputoctets = 9223372036854775807, acctoutputoctets = 9223372036854775807";
+    assert_eq!(app.database.execute(all).await, 1);
+
+    let sessions = app.get_as_operator("/api/v1/operator/sessions").await;
+    assert_eq!(sessions.status, 200, "{}", sessions.text);
+    let voucher = app.get(&app.portal(&format!("/voucher/{code}"))).await;
+    assert_eq!(voucher.status, 200, "{}", voucher.text);
 }
 
 async fn a_first_report_that_comes_late_belongs_to_its_session(kind: Kind) {

@@ -11,6 +11,7 @@ on_both_databases! {
     an_accounting_on_closes_sessions_of_an_earlier_version,
     two_routers_with_equal_session_ids_count_apart,
     a_router_whose_address_changes_keeps_its_sessions,
+    a_registered_router_ends_no_session_of_another,
     a_refund_reaches_the_router_at_the_registered_address,
     a_refund_reaches_the_router_of_that_name_behind_one_address,
 }
@@ -145,16 +146,38 @@ async fn a_router_whose_address_changes_keeps_its_sessions(kind: Kind) {
         .await;
     age_sessions(&app, 300).await;
 
-    let moved = Nas("127.0.0.3", "bar");
+    let follow = "UPDATE nas SET nasname = '127.0.0.4' WHERE nasname = '127.0.0.2'";
+    assert_eq!(app.database.execute(follow).await, 1);
+    let moved = Nas("127.0.0.4", "bar");
     moved.report(&radius, &code, "AA:01", ("300", "70")).await;
 
     assert_eq!(app.database.count("SELECT COUNT(*) FROM radacct").await, 1);
     assert_eq!(
-        app.database.count(&format!("{OCTETS}'127.0.0.3'")).await,
+        app.database.count(&format!("{OCTETS}'127.0.0.4'")).await,
         70
     );
     moved.restart(&radius).await;
     assert_eq!(app.database.texts(OPEN).await, Vec::<String>::new());
+}
+
+async fn a_registered_router_ends_no_session_of_another(kind: Kind) {
+    let (app, radius, code) = with_routers(kind).await;
+    let (bar, kiosk) = (Nas("127.0.0.2", "MikroTik"), Nas("127.0.0.3", "MikroTik"));
+    bar.start(&radius, &code, "80000001", "AA:01").await;
+    age_sessions(&app, 300).await;
+
+    kiosk.report(&radius, &code, "AA:01", ("300", "5")).await;
+    let stop = [
+        ("Acct-Status-Type", "Stop"),
+        ("User-Name", &*code),
+        ("Acct-Session-Id", "80000001"),
+        ("Calling-Station-Id", "AA:01"),
+        ("Acct-Session-Time", "301"),
+    ];
+    kiosk.account(&radius, &stop).await;
+
+    let open = "SELECT packetsource FROM radacct WHERE acctstoptime IS NULL";
+    assert_eq!(app.database.texts(open).await, ["127.0.0.2"]);
 }
 
 /// The number of Disconnect-Requests that each of the routers gets after a refund.
