@@ -93,7 +93,7 @@ async fn phones_that_come_to_opennds_at_once_are_one_device_too_many(kind: Kind)
     let store = &app.app.api.store;
     let opened = (1..=6).map(|phone| {
         store.open_trusted_session(TrustedSession {
-            code: VoucherCode::typed(&code).unwrap(),
+            code: VoucherCode::from_stored(code.clone()),
             device: DeviceMac::read(&format!("aabbcc00000{phone}")).unwrap(),
             address: None,
             router: "Pwani".to_owned(),
