@@ -40,6 +40,6 @@ async fn orders(app: &TestApp) -> i64 {
 /// How many prompts were sent.
 async fn pushes(app: &TestApp) -> i64 {
     app.database
-        .count("SELECT COUNT(*) FROM sandbox_payments")
+        .count("SELECT COUNT(*) FROM sandbox_payments WHERE payment_status <> 'PUSH_REFUSED'")
         .await
 }
