@@ -104,12 +104,17 @@ def commands_within_sentences(text):
 
 def a_stranger_asks():
     """A router whose address malipo does not know."""
+    log = pathlib.Path("/var/log/freeradius/radius.log")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as router:
         router.bind((STRANGER, 0))
-        # An Access-Request without attributes.
-        router.sendto(bytes([1, 0, 0, 20]) + bytes(16), ("127.0.0.1", 1812))
-    log = pathlib.Path("/var/log/freeradius/radius.log")
-    wait_until(lambda: f"unknown client {STRANGER} " in log.read_text(), "FreeRADIUS notes no stranger")
+
+        # Again and again, because FreeRADIUS may have been started a moment ago.
+        def is_noted():
+            # An Access-Request without attributes.
+            router.sendto(bytes([1, 0, 0, 20]) + bytes(16), ("127.0.0.1", 1812))
+            return f"unknown client {STRANGER} " in log.read_text()
+
+        wait_until(is_noted, "FreeRADIUS notes no stranger")
 
 
 def texts_of_guests(text):
