@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::Semaphore;
 use url::Url;
 
+use super::connections::Capacity;
 use crate::actors::Orders;
 use crate::actors::order::facts::FactSource;
 use crate::checkout::Checkout;
@@ -124,6 +126,7 @@ pub(super) fn checkout(
         expire_after: expire_after(config),
         public_url: public_url(config, here),
         background,
+        places: Arc::new(Semaphore::new(Capacity::of_process().pushes)),
     }
 }
 

@@ -4,6 +4,8 @@
 //! # Invariants
 //! The order is committed before ZenoPay is called. A push whose result is unknown is never repeated,
 //! with this order id or another: the phone may be ringing.
+//! A purchase takes a place before its order is written: a ZenoPay that does not answer holds a file for each
+//! push, and all of the process's files are not enough for every guest.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +15,7 @@ use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 use url::Url;
 use uuid::{Builder, Uuid};
@@ -48,6 +51,8 @@ pub struct Checkout {
     pub public_url: Url,
     /// Runs the pushes.
     pub background: BackgroundTasks,
+    /// Places for pushes under way, with their guests' connections.
+    pub places: Arc<Semaphore>,
 }
 
 /// The result of a purchase.
@@ -76,6 +81,9 @@ pub enum CheckoutError {
     /// A limit is reached, or a payment request is open.
     #[error("refused by a limit")]
     Refused(Refusal),
+    /// Too many pushes are under way; nothing was written.
+    #[error("too many pushes are under way")]
+    Busy,
     /// ZenoPay did not push; the order is FAILED.
     #[error("ZenoPay refused to push")]
     GatewayRefused(OrderId),
@@ -103,11 +111,16 @@ impl Checkout {
         // Spares the database the transaction, which takes the place.
         let room = share.check(Instant::now());
         room.map_err(CheckoutError::Refused)?;
+        let place = self.places.clone().try_acquire_owned();
+        let place = place.map_err(|_| CheckoutError::Busy)?;
         let order = self.new_order(&purchase, package, share);
         // In a task of its own: a client that disconnects between the row and the push would
         // otherwise leave an order that is never pushed.
         let checkout = self.clone();
-        let placed = async move { checkout.place(purchase, order).await };
+        let placed = async move {
+            let _place = place;
+            checkout.place(purchase, order).await
+        };
         let task = self.background.spawn(placed);
         task.await
             .unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()).into()))

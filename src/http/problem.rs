@@ -278,6 +278,7 @@ impl From<CheckoutError> for Problem {
             CheckoutError::GatewayRefused(order_id) => {
                 Self::new(Code::GatewayRefused).with("order_id", order_id.to_string())
             }
+            CheckoutError::Busy => Self::new(Code::Busy),
             CheckoutError::Store(cause) => cause.into(),
         }
     }

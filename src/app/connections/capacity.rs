@@ -6,8 +6,12 @@ use std::fs;
 const WAITERS_MAX: usize = 20_000;
 /// More connections than a process can serve, where the number of files is not limited.
 const FILES_MAX: usize = 1_000_000;
-/// Files of the process itself: the database's connections, calls to ZenoPay, event loops, logs.
-const RESERVED_MIN: usize = 96;
+/// Files of the process itself, besides pushes: about sixty of the database's connections, event loops and
+/// logs; and calls to servers that may be silent: 24 status checks, eight SMS and as many receipts, sixteen
+/// Disconnect-Requests, sixteen guests for whom FreeRADIUS is asked.
+const OWN_FILES: usize = 132;
+/// The same with some pushes, where few files may be open.
+const RESERVED_MIN: usize = OWN_FILES + 24;
 
 /// Connections that polls leave to all other requests, even where few files may be open.
 const OTHERS_MIN: usize = 40;
@@ -20,6 +24,9 @@ pub struct Capacity {
     /// From this number on, connections that wait for their client are closed; a few less, so that a new
     /// one is always accepted.
     pub connections: usize,
+    /// Pushes under way: each holds a file of the process, and the connection of its guest, while ZenoPay
+    /// does not answer.
+    pub pushes: usize,
     /// The most parked polls that leave connections to all other requests.
     waiters_max: usize,
     /// Parked polls, unless another number is configured.
@@ -34,7 +41,7 @@ impl Capacity {
     }
 
     fn of(files: usize) -> Self {
-        let reserved = RESERVED_MIN.max(files / 8).min(files / 2);
+        let reserved = RESERVED_MIN.max(files / 8).min(files / 8 * 5);
         let accepted = files - reserved;
         let others = OTHERS_MIN
             .max(accepted / 8 + accepted / 64)
@@ -43,6 +50,7 @@ impl Capacity {
         Self {
             accepted,
             connections: accepted - accepted / 16,
+            pushes: reserved.saturating_sub(OWN_FILES).clamp(1, others / 2),
             waiters_max,
             waiters: WAITERS_MAX.min(files / 4 * 3).min(waiters_max),
         }
@@ -75,21 +83,23 @@ mod tests {
     }
 
     #[test]
-    fn polls_leave_connections_to_others_and_connections_leave_files_to_the_process() {
+    fn polls_and_pushes_leave_connections_to_others_and_these_leave_files_to_the_process() {
         let shares = |files| {
             let it = Capacity::of(files);
-            (it.accepted, it.connections, it.waiters(None))
+            (it.accepted, it.connections, it.waiters(None), it.pushes)
         };
 
-        assert_eq!(shares(256), (160, 150, 120));
-        assert_eq!(shares(1_024), (896, 840, 768));
-        assert_eq!(shares(65_536), (57_344, 53_760, 20_000));
+        assert_eq!(shares(256), (100, 94, 60, 20));
+        assert_eq!(shares(1_024), (868, 814, 747, 24));
+        assert_eq!(shares(65_536), (57_344, 53_760, 20_000, 4_032));
         assert_eq!(Capacity::of(65_536).waiters(Some(30_000)), 30_000);
-        assert_eq!(Capacity::of(1_024).waiters(Some(30_000)), 770);
+        assert_eq!(Capacity::of(1_024).waiters(Some(30_000)), 747);
         for files in 64..4_096 {
-            let (accepted, connections, waiters) = shares(files);
+            let (accepted, connections, waiters, pushes) = shares(files);
             assert!(
-                waiters < connections && connections < accepted && accepted < files,
+                waiters + pushes < connections
+                    && connections < accepted
+                    && accepted + pushes < files,
                 "{files}"
             );
         }

@@ -204,7 +204,7 @@ async fn notice_for(
         CheckoutError::Store(StoreError::WrongClock(_)) => {
             Notice::new(&notice.clock_title, &notice.clock)
         }
-        CheckoutError::Store(_) | CheckoutError::GatewayRefused { .. } => {
+        CheckoutError::Busy | CheckoutError::Store(_) | CheckoutError::GatewayRefused { .. } => {
             Notice::new(&notice.busy_title, &notice.busy)
         }
     }

@@ -10,6 +10,7 @@ mod restored;
 mod retention;
 mod secrets;
 mod siege;
+mod silent_gateway;
 mod slow;
 mod systemd;
 mod tls;

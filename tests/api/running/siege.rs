@@ -26,7 +26,7 @@ const FILES: usize = 256;
 /// Connections of each kind that the stranger tries to hold: more of one kind than there are files for all.
 const OF_EACH: usize = 50;
 /// Orders of his own, on each of which he parks all polls that one may have.
-const HIS_ORDERS: usize = 15;
+const HIS_ORDERS: usize = 7;
 const POLLS_PER_ORDER: usize = 8;
 const WEBHOOKS: usize = 10;
 /// Longer than any limit of the server, on a busy machine.
@@ -46,7 +46,7 @@ const BEGINNINGS: [&str; 6] = [
 ];
 
 /// Starts a server that may open few files.
-fn serve(database: &TestDatabase) -> (Process, TempDir) {
+pub(super) fn serve(database: &TestDatabase, settings: &[(&str, &str)]) -> (Process, TempDir) {
     let folder = TempDir::new().unwrap();
     let mut command = Command::new("sh");
     command
@@ -56,15 +56,10 @@ fn serve(database: &TestDatabase) -> (Process, TempDir) {
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    // No poll ends for another reason than the sale.
-    let settings = [
-        ("MALIPO__PORTAL__WAIT_MAX_SECS", "3000"),
-        ("MALIPO__ORDERS__EXPIRE_AFTER_SECS", "3000"),
-    ];
-    (Process::serve_by(command, &database.url, &settings), folder)
+    (Process::serve_by(command, &database.url, settings), folder)
 }
 
-fn address(process: &Process) -> SocketAddr {
+pub(super) fn to(process: &Process) -> SocketAddr {
     let base = process.base.trim_end_matches('/');
     base.strip_prefix("http://").unwrap().parse().unwrap()
 }
@@ -98,7 +93,7 @@ async fn fill(to: SocketAddr) -> TcpStream {
 }
 
 /// A webhook on a connection of its own. If that was closed in the rush, it is sent again, as ZenoPay does.
-async fn deliver(to: SocketAddr, order_id: &str) -> String {
+pub(super) async fn deliver(to: SocketAddr, order_id: &str) -> String {
     let body = body_of(order_id, "COMPLETED");
     let request = format!(
         "POST /api/v1/customer-portal/webhook/zenopay HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
@@ -121,8 +116,13 @@ async fn a_webhook_is_answered_although_a_stranger_holds_all_connections_that_he
     kind: Kind,
 ) {
     let database = TestDatabase::create(kind).await;
-    let (process, _folder) = serve(&database);
-    let (client, to) = (Client::of(&process), address(&process));
+    // No poll ends for another reason than the sale.
+    let settings = [
+        ("MALIPO__PORTAL__WAIT_MAX_SECS", "3000"),
+        ("MALIPO__ORDERS__EXPIRE_AFTER_SECS", "3000"),
+    ];
+    let (process, _folder) = serve(&database, &settings);
+    let (client, to) = (Client::of(&process), to(&process));
     let mut his = Vec::new();
     for _ in 0..HIS_ORDERS {
         his.push(client.buy().await);

@@ -18,16 +18,18 @@ use crate::harness::{KEY, TestApp, TestOrder, fresh_phone};
 /// The fake. Clones share their state.
 #[derive(Clone)]
 pub struct FakeZenoPay {
-    base: String,
+    pub base: String,
     state: Arc<State>,
 }
 
 struct State {
     asked: AtomicUsize,
+    pushed: AtomicUsize,
     answer: Mutex<(u16, String)>,
     /// By how much its clock is ahead.
     ahead: Mutex<TimeDelta>,
     held: watch::Sender<bool>,
+    pushes_held: watch::Sender<bool>,
 }
 
 impl FakeZenoPay {
@@ -35,9 +37,11 @@ impl FakeZenoPay {
     pub fn start() -> Self {
         let state = Arc::new(State {
             asked: AtomicUsize::new(0),
+            pushed: AtomicUsize::new(0),
             answer: Mutex::new((200, String::new())),
             ahead: Mutex::default(),
             held: watch::Sender::new(false),
+            pushes_held: watch::Sender::new(false),
         });
         let shared = web::Data::from(state.clone());
         let server = HttpServer::new(move || {
@@ -78,6 +82,16 @@ impl FakeZenoPay {
         self.state.held.send_replace(held);
     }
 
+    /// Delays all answers to pushes from now on, until `false`.
+    pub fn holds_pushes(&self, held: bool) {
+        self.state.pushes_held.send_replace(held);
+    }
+
+    /// How many pushes have arrived.
+    pub fn pushed(&self) -> usize {
+        self.state.pushed.load(Ordering::SeqCst)
+    }
+
     /// Sets by how much its clock is ahead.
     pub fn is_ahead(&self, span: TimeDelta) {
         *self.state.ahead.lock().unwrap() = span;
@@ -116,6 +130,10 @@ async fn no_such_page(state: web::Data<State>) -> HttpResponse {
 }
 
 async fn accept(state: web::Data<State>) -> HttpResponse {
+    state.pushed.fetch_add(1, Ordering::SeqCst);
+    let mut held = state.pushes_held.subscribe();
+    // The sender outlives this.
+    let _ = held.wait_for(|held| !held).await;
     state
         .answer(StatusCode::OK)
         .json(json!({"status": "success", "resultcode": "000"}))
