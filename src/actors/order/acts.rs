@@ -64,8 +64,8 @@ pub enum Requester {
     /// An owner, who saw this version of the order. The caller has checked the owner link; an order id
     /// is not enough.
     Owner(i32),
-    /// An operator, whose act is logged with its effect.
-    Operator(AuditEntry),
+    /// An operator, whose act is logged with its effect, and the version that the operator saw, if known.
+    Operator(AuditEntry, Option<i32>),
 }
 
 impl Orders {
@@ -199,7 +199,10 @@ impl Orders {
         let payment = payment.ok_or(HandleError::UnknownOrder)?;
         let (by, seen, audit) = match requester {
             Requester::Owner(seen) => (ReissuedBy::Owner, seen, None),
-            Requester::Operator(audit) => (ReissuedBy::Operator, payment.version, Some(audit)),
+            Requester::Operator(audit, seen) => {
+                let seen = seen.unwrap_or(payment.version);
+                (ReissuedBy::Operator, seen, Some(audit))
+            }
         };
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,

@@ -30,6 +30,8 @@ pub struct Target {
     /// As in `Order 677e4327`.
     pub title: String,
     pub facts: Facts,
+    /// The version of an order, for its form: pressing twice acts once.
+    pub seen: Option<i32>,
 }
 
 fn not_found() -> Problem {
@@ -44,6 +46,7 @@ impl Target {
             home: section.href().to_owned(),
             title,
             facts,
+            seen: None,
         }
     }
 
@@ -185,6 +188,7 @@ async fn order(id: &str, caller: &Caller) -> Result<Target, Problem> {
         section: Section::Orders,
         home: format!("/operator/orders/{order_id}"),
         title: format!("Order {order_id}"),
+        seen: Some(payment.version),
         facts: known([
             ("Package", Some(payment.terms.name_en)),
             ("Price", Some(money(payment.amount))),
@@ -213,6 +217,7 @@ async fn webhook(id: &str, caller: &Caller) -> Result<Target, Problem> {
             ("Proof", or_dash(row.proof)),
             ("Outcome", row.outcome),
         ],
+        seen: None,
     })
 }
 
@@ -225,6 +230,7 @@ async fn sms(id: &str, caller: &Caller) -> Result<Target, Problem> {
         home: format!("/operator/orders/{order_id}"),
         title: format!("SMS {id}"),
         facts: vec![("Order", order_id.to_string())],
+        seen: None,
     })
 }
 
@@ -233,16 +239,15 @@ async fn package(code: &str, caller: &Caller) -> Result<Target, Problem> {
     let line = list.find(|line| line.package.terms.code == code);
     let line = line.ok_or_else(not_found)?;
     let zone = caller.api.timezone;
-    Ok(Target {
-        section: Section::Packages,
-        home: Section::Packages.href().to_owned(),
-        title: format!("Package {code}"),
-        facts: known([
-            ("Package", Some(line.package.terms.name_en)),
-            ("Price now", Some(money(line.package.price))),
-            ("Retired", line.retired_at.map(|at| date_time(at, zone))),
-        ]),
-    })
+    let facts = known([
+        ("Package", Some(line.package.terms.name_en)),
+        ("Price now", Some(money(line.package.price))),
+        ("Retired", line.retired_at.map(|at| date_time(at, zone))),
+    ]);
+    Ok(Target::at(
+        Section::Packages,
+        (format!("Package {code}"), facts),
+    ))
 }
 
 async fn operator(name: &str, caller: &Caller) -> Result<Target, Problem> {
@@ -250,16 +255,15 @@ async fn operator(name: &str, caller: &Caller) -> Result<Target, Problem> {
     let found = list.find(|it| it.operator.name == name && it.disabled_at.is_none());
     let found = found.ok_or_else(|| not_found().detail("no operator of that name has access"))?;
     let note = (name == caller.operator().name).then(|| "you will be logged out".to_owned());
-    Ok(Target {
-        section: Section::Operators,
-        home: Section::Operators.href().to_owned(),
-        title: format!("Operator {name}"),
-        facts: known([
-            ("Role", Some(found.operator.role.as_str().to_owned())),
-            ("Since", Some(date_time(found.since, caller.api.timezone))),
-            ("This is you", note),
-        ]),
-    })
+    let facts = known([
+        ("Role", Some(found.operator.role.as_str().to_owned())),
+        ("Since", Some(date_time(found.since, caller.api.timezone))),
+        ("This is you", note),
+    ]);
+    Ok(Target::at(
+        Section::Operators,
+        (format!("Operator {name}"), facts),
+    ))
 }
 
 async fn printed_voucher(id: &str, caller: &Caller) -> Result<KnownVoucher, Problem> {
@@ -283,6 +287,7 @@ async fn printed(id: &str, caller: &Caller) -> Result<Target, Problem> {
             ("Code", caller.visibility().code(voucher.row.code.as_str())),
             ("First login", first),
         ],
+        seen: None,
     })
 }
 
@@ -305,6 +310,7 @@ async fn batch(id: &str, caller: &Caller) -> Result<Target, Problem> {
             ("Revoked before", Some(counts.revoked.to_string())),
             ("Sold at", batch.note),
         ]),
+        seen: None,
     })
 }
 
@@ -315,17 +321,16 @@ async fn outbox_hold(caller: &Caller) -> Result<Target, Problem> {
         let (all, old) = (waiting.all, waiting.old);
         format!("{all}, of which {old} came with the backup")
     };
-    Ok(Target {
-        section: Section::Messages,
-        home: Section::Messages.href().to_owned(),
-        title: "Held messages".to_owned(),
-        facts: vec![
-            (
-                "Backup restored",
-                date_time(hold.since, caller.api.timezone),
-            ),
-            ("SMS", count(hold.sms)),
-            ("Disconnect-Requests", count(hold.disconnects)),
-        ],
-    })
+    let facts = vec![
+        (
+            "Backup restored",
+            date_time(hold.since, caller.api.timezone),
+        ),
+        ("SMS", count(hold.sms)),
+        ("Disconnect-Requests", count(hold.disconnects)),
+    ];
+    Ok(Target::at(
+        Section::Messages,
+        ("Held messages".to_owned(), facts),
+    ))
 }

@@ -9,7 +9,7 @@ use super::act_targets::{self, ActPath, Target};
 use super::packages::PRICE_MAX;
 use super::routers::{self, SIGNED_ONLY};
 use super::{Caller, Code, Form, Page, PageContext, Problem, href, html, redirect, shown};
-use crate::http::operators::execute::{Fields, NOTE_MAX, REASON_MAX};
+use crate::http::operators::execute::{Fields, NOTE_MAX, REASON_MAX, SEEN};
 
 /// What will happen, and the form.
 #[derive(Template)]
@@ -94,6 +94,7 @@ mod tests {
                 home: String::new(),
                 title: String::new(),
                 facts: Vec::new(),
+                seen: None,
             },
             path: String::new(),
             form: Form::default(),

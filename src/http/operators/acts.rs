@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::execute::{self, Fields, NOTE_MAX, OrderAct, REASON_MAX, order_subject};
 use super::orders::order_named;
 use super::schema::{
-    EraseRequest, ReasonRequest, RefundRequest, ReleaseOutboxRequest, ReleaseRequest,
+    EraseRequest, RefundRequest, ReissueRequest, ReleaseOutboxRequest, ReleaseRequest,
 };
 use super::webhooks::journalled;
 use super::{Answer, Caller, Code, rfc3339};
@@ -186,11 +186,11 @@ pub async fn refund(name: web::Path<String>, payload: web::Payload, caller: Call
 /// is.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reissue", tag = "operator",
     params(("order_id" = String, Path)),
-    request_body(content = Option<ReasonRequest>, description = "May be left out"),
+    request_body(content = Option<ReissueRequest>, description = "May be left out"),
     responses(
         (status = 200, description = "There is a new code", body = ActAnswer),
         (status = 409, description = "`ambiguous_ref`; `invalid_transition`: there is no valid voucher"),
-        (status = 422, description = "`invalid_request`: reason")))]
+        (status = 422, description = "`invalid_request`: reason or seen")))]
 pub async fn reissue(name: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
     let fields = Fields::read(payload).await?;

@@ -20,6 +20,9 @@ pub const REASON_MAX: usize = 200;
 /// Characters of any other text, such as the method of a refund or the note of a batch.
 pub const NOTE_MAX: usize = 100;
 
+/// The field with the version of the order that the operator saw: pressing twice makes one new code.
+pub const SEEN: &str = "seen";
+
 /// The texts that come with an act: the members of a JSON object, or the fields of a form.
 pub struct Fields(Map<String, Value>);
 
@@ -64,6 +67,20 @@ impl Fields {
         }
         // A line break could forge a log line, and PostgreSQL refuses NUL.
         Ok(Some(text.replace(char::is_control, " ").trim().to_owned()))
+    }
+
+    /// An optional version of an order: a number, or in a form its digits.
+    ///
+    /// # Errors
+    /// A 422 if it is neither.
+    fn version(&self, name: &str) -> Result<Option<i32>, Problem> {
+        let version = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(_) => self.count(name).map(i32::from),
+        };
+        let fault = || Code::InvalidValue.detail(format!("{name} must be a version of the order"));
+        version.map(Some).ok_or_else(fault)
     }
 
     /// A small whole number of a JSON body. JSON Schema accepts 3.0 as an integer, so we do too.
@@ -157,7 +174,7 @@ pub async fn reconcile(order_id: OrderId, caller: &Caller) -> Result<Reconciled,
 /// after three times in a day.
 ///
 /// # Errors
-/// A 422 if the reason is not valid, a 409 if there is no valid voucher, or the actor's failure.
+/// A 422 if the reason or `seen` is not valid, a 409 if there is no valid voucher, or the actor's failure.
 pub async fn reissue(
     order_id: OrderId,
     fields: &Fields,
@@ -166,7 +183,7 @@ pub async fn reissue(
     let detail = fields.optional("reason", REASON_MAX)?;
     let mut audit = caller.audit_entry("reissue", order_subject(order_id), detail);
     audit.order_id = Some(order_id);
-    let requester = Requester::Operator(audit);
+    let requester = Requester::Operator(audit, fields.version(SEEN)?);
     let done = caller.api.orders.reissue(order_id, requester).await?;
     let outcome = match done.outcome {
         ReissueOutcome::Replaced => Outcome::Reissued,

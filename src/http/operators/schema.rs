@@ -36,6 +36,18 @@ pub struct ReasonRequest {
     reason: Option<String>,
 }
 
+/// Why a voucher gets another code, and the code that it replaces.
+#[derive(ToSchema)]
+pub struct ReissueRequest {
+    /// For the audit log and the timeline.
+    #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
+    reason: Option<String>,
+    /// The version of the order that the caller saw. If it has another one, its code was replaced already,
+    /// and the answer is 200 with `changed: false`.
+    #[schema(minimum = 0, maximum = 65_535)]
+    seen: Option<i32>,
+}
+
 /// What is printed.
 #[derive(ToSchema)]
 pub struct BatchRequest {

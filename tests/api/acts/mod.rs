@@ -11,6 +11,7 @@ mod money;
 mod outcomes;
 mod reasons;
 mod reconciling;
+mod reissuing;
 mod replaying;
 mod reports;
 mod resending;
