@@ -22,7 +22,7 @@ use crate::doctor::{Doctor, DoctorJob};
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
-use crate::http::{Api, Checks, Clients, FrontDoor, HELPED_MAX, History, STREAMS_MAX};
+use crate::http::{Api, Checks, Clients, FrontDoor, HELPED_MAX, History, Readiness, STREAMS_MAX};
 use crate::http_client;
 use crate::jobs::clock_watch::ClockWatch;
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
@@ -161,6 +161,7 @@ impl Machinery {
             api: Api {
                 gate: Gate::new(store.clone(), operator_token, https),
                 front_door: Arc::new(FrontDoor::new(metrics.clone())),
+                readiness: Readiness::default(),
                 live_streams: Arc::new(Semaphore::new(STREAMS_MAX)),
                 helping: Arc::new(Semaphore::new(HELPED_MAX)),
                 history: History::default(),

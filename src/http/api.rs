@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Gate;
 use super::client::Clients;
 use super::front_door::FrontDoor;
+use super::readiness::Readiness;
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::Checkout;
@@ -56,6 +57,8 @@ pub struct Api {
     pub draining: CancellationToken,
     /// Authenticates operators.
     pub gate: Gate,
+    /// What the database said lately.
+    pub readiness: Readiness,
     /// Permits for the event streams of operators.
     pub live_streams: Arc<Semaphore>,
     /// Permits for what is done for guests after their answer.

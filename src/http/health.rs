@@ -1,19 +1,12 @@
 //! Liveness, readiness and metrics.
 
-use std::time::Duration;
-
 use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
-use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
 use super::request::parameter;
 use super::{Api, doctor};
-use crate::store::NotWritable;
-
-/// A database that takes longer than this to answer is not ready.
-const PING_WITHIN: Duration = Duration::from_secs(2);
 
 /// 200 while the process runs. Any site may read it: a router's log-in page asks whether the portal
 /// can be reached before it sends the guest there.
@@ -25,7 +18,7 @@ pub async fn live() -> HttpResponse {
         .json(json!({"status": "live"}))
 }
 
-/// 200 when webhooks can be processed. `warnings` says what an operator should look at.
+/// 200 when webhooks can be processed. The database is read once a second at most. `warnings` says what an operator should look at.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     params(("nonce" = Option<String>, Query, description = "Only for `malipo check`, which announces it in the database; any other has no effect")),
     responses(
@@ -37,14 +30,14 @@ pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     if api.draining.is_cancelled() {
         reasons.push("stopping".to_owned());
     }
-    let writable = timeout(PING_WITHIN, api.store.writable()).await;
-    if let Err(why) = writable.unwrap_or(Err(NotWritable::Silent)) {
+    let reading = api.readiness.of(&api.store).await;
+    if let Err(why) = reading.writable {
         reasons.push(why.to_string());
     }
     reasons.extend(api.store.clock().doubt().map(|doubt| doubt.to_string()));
     if reasons.is_empty() {
         let mut ready = json!({"status": "ready", "mode": api.mode});
-        if let Ok(Ok(Some(ahead))) = timeout(PING_WITHIN, api.store.rows_ahead()).await {
+        if let Some(ahead) = reading.ahead {
             let minutes = ahead.num_minutes();
             ready["warnings"] = json!([format!(
                 "rows of the database lie up to {minutes} minutes in the future: a clock was ahead"

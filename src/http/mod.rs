@@ -22,6 +22,7 @@ pub mod operators;
 mod pages;
 mod portal;
 pub mod problem;
+mod readiness;
 mod request;
 pub mod sandbox;
 mod unrouted;
@@ -33,6 +34,7 @@ pub use compress::compress;
 pub use cross_site::refuse_cross_site;
 pub use doctor::DOCTOR_HEADER;
 pub use front_door::{FrontDoor, inspect};
+pub use readiness::Readiness;
 
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};

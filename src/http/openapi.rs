@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, VARY};
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
@@ -181,6 +181,7 @@ pub async fn page(request: HttpRequest, name: web::Path<String>) -> Result<HttpR
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((VARY, "accept-encoding"))
+        .insert_header((CONTENT_SECURITY_POLICY, docs::POLICY))
         .content_type(file.content_type.as_str());
     let Some(coding) = accepted(&request) else {
         return Ok(answer.body(file.body.clone()));

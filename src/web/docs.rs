@@ -9,6 +9,10 @@ use utoipa_swagger_ui::{Config, serve};
 
 use super::coding::{Coding, Compressed, Effort};
 
+/// As `CONTENT_SECURITY_POLICY`, with what Swagger UI needs besides: styles of its own making, and images that
+/// its style sheet contains.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 /// By default the page loads an image from validator.swagger.io, which would see our address and
 /// cannot be reached without the Internet.
 static CONFIG: LazyLock<Arc<Config<'static>>> =

@@ -22,6 +22,14 @@ async fn the_documentation_needs_no_other_host(kind: Kind) {
             .unwrap()
             .starts_with("text/html")
     );
+    let policy = page.header("content-security-policy").unwrap();
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self';",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.contains(rule), "{policy}");
+    }
     let assets = attributes(&page.text, "src").chain(attributes(&page.text, "href"));
     let assets: Vec<_> = assets.collect();
     assert!(

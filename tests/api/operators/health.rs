@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database};
 use serde_json::json;
 use tokio::time::sleep;
@@ -74,6 +75,37 @@ async fn a_server_whose_database_is_gone_is_alive_and_not_ready_until_it_is_back
     }
     assert_eq!(back.json(), json!({"status": "ready", "mode": "sandbox"}));
     assert_eq!(app.get(&status_url).await.status, 200);
+}
+
+/// PostgreSQL only: on SQLite nothing keeps a reader waiting.
+#[actix_web::test]
+async fn many_who_ask_at_once_whether_the_server_is_ready_take_one_connection() {
+    const READS: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT (SELECT MAX(created_at)%'";
+    let app = TestApp::start(Kind::Postgres).await;
+    let lock = app.database.begin().await;
+    lock.execute_unprepared("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+
+    let url = app.url("/health/ready");
+    let asked = join_all((0..50).map(|_| app.get(&url)));
+    let most = async {
+        // Each waits for as long as its reading.
+        app.database.wait_for_count(READS, 1).await;
+        let mut most = 1;
+        for _ in 0..10 {
+            most = most.max(app.database.count(READS).await);
+        }
+        most
+    };
+    let (answers, most) = tokio::join!(asked, most);
+
+    assert_eq!(most, 1);
+    for answer in answers {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+    lock.rollback().await.unwrap();
 }
 
 /// The readiness answer, as soon as it has this status.
