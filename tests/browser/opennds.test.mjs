@@ -126,3 +126,30 @@ test('a browser that names the device of another guest is refused by the router'
   assert.equal(nds.limits, null);
   await page.context().close();
 });
+
+test('a log-in that was signed long ago is refused, by the time of the portal and not the router\'s', async () => {
+  const page = await paid({ mac: '02:00:00:00:00:07' });
+  await connect(page);
+  await online(page);
+  const { signed } = nds;
+  // The session ends, and the browser uses the same link again.
+  const again = async (secs) => {
+    nds.uptime(1_000 + secs);
+    nds.limits = null;
+    await page.goto(signed);
+    return nds.limits !== null;
+  };
+
+  assert.equal(await again(300), true);
+  assert.equal(await again(420), false);
+  assert.equal(await again(86_400), false);
+
+  // Fresh log-ins go on.
+  nds.uptime(1_000);
+  const next = await paid({ mac: '02:00:00:00:00:08' });
+  await connect(next);
+  await online(next);
+  assert.deepEqual(nds.verdicts, ['accepted']);
+  await next.context().close();
+  await page.context().close();
+});

@@ -88,5 +88,6 @@ async fn asked(visitor: &Visitor, code: &VoucherCode, ask: &Ask<'_>) -> Result<W
     }
     let origin = visitor.api.checkout.public_url.as_str();
     let back = format!("{origin}?online=1&lang={}", visitor.language.tag());
-    Ok(Way::Go(ask.accepted(answer.limits, &back)))
+    let now = visitor.api.store.clock().now();
+    Ok(Way::Go(ask.accepted(answer.limits, now, &back)))
 }

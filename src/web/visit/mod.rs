@@ -47,9 +47,9 @@ pub struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// The URL that lets the guest in, after FreeRADIUS has accepted the code with these limits.
-    pub fn accepted(&self, limits: SessionLimits, back: &str) -> String {
-        let granted = (self.device, limits);
+    /// The URL that lets the guest in, after FreeRADIUS has accepted the code with these limits, now.
+    pub fn accepted(&self, limits: SessionLimits, now: DateTime<Utc>, back: &str) -> String {
+        let granted = (self.device, limits, now);
         self.fas.log_in(self.page, self.key, granted, back)
     }
 }

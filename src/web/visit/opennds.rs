@@ -4,9 +4,10 @@
 //! # Invariants
 //! - The token is made after FreeRADIUS has accepted the code, and only then.
 //! - What a guest's browser says of itself is not proven at level 1. So the limits for the router are
-//!   signed together with the device and its `hid`, and `deploy/opennds/binauth.sh` compares them with
-//!   what the router itself knows.
+//!   signed together with the device, its `hid` and the time, and `deploy/opennds/binauth.sh` compares them
+//!   with what the router itself knows.
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -59,20 +60,26 @@ impl Fas {
         &self,
         page: &Url,
         key: &Secret,
-        (device, limits): (Option<&DeviceMac>, SessionLimits),
+        (device, limits, at): (Option<&DeviceMac>, SessionLimits, DateTime<Utc>),
         back: &str,
     ) -> String {
         let mut page = page.clone();
         page.query_pairs_mut()
             .append_pair("tok", &sha256(&[&self.hid, key.expose()]))
-            .append_pair("custom", &self.signed(key, device, limits))
+            .append_pair("custom", &self.signed(key, device, limits, at))
             .append_pair("redir", back);
         page.into()
     }
 
-    /// The limits for `deploy/opennds/binauth.sh`: version, device, seconds, kbit/s up and down, kB, `hid`;
-    /// and a digest of these with the key, made twice so that nothing can be appended.
-    fn signed(&self, key: &Secret, device: Option<&DeviceMac>, limits: SessionLimits) -> String {
+    /// The limits for `deploy/opennds/binauth.sh`: version, device, seconds, kbit/s up and down, kB, the second
+    /// of now, `hid`; and a digest of these with the key, made twice so that nothing can be appended.
+    fn signed(
+        &self,
+        key: &Secret,
+        device: Option<&DeviceMac>,
+        limits: SessionLimits,
+        at: DateTime<Utc>,
+    ) -> String {
         let device = device.map_or("", DeviceMac::expose);
         let SessionLimits {
             seconds,
@@ -80,7 +87,8 @@ impl Fas {
             down_kbps,
             data_kb,
         } = limits;
-        let text = format!("1.{device}.{seconds}.{up_kbps}.{down_kbps}.{data_kb}");
+        let at = at.timestamp();
+        let text = format!("1.{device}.{seconds}.{up_kbps}.{down_kbps}.{data_kb}.{at}");
         let inner = sha256(&[key.expose(), ".", &text, ".", &self.hid]);
         format!("{text}.{}", sha256(&[key.expose(), ".", &inner]))
     }

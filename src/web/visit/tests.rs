@@ -371,12 +371,12 @@ fn opennds_is_given_a_token_and_limits_for_this_device() {
             down_kbps: 5_120,
             data_kb: 0,
         };
-        let url = ask.accepted(limits, "https://portal.example/?online=1");
+        let url = ask.accepted(limits, at(9_999), "https://portal.example/?online=1");
         assert_eq!(
             url,
             "http://10.2.0.1:2050/opennds_auth/\
              ?tok=6b1ee8ac2babdfcb3a50c4be5546f28a9fdc93ee3bd75d0a341dba248e105889\
-             &custom=1.aabbcc001122.86400.2048.5120.0.64fb862b62a3aeb8a7be31a7f039ead5030b2f87fd6b5f198e3bfa0942850695\
+             &custom=1.aabbcc001122.86400.2048.5120.0.1800009999.3df21e70c8cc20513667b8f00b8e89da973be74164c17ad3f6e6f592cf593452\
              &redir=https%3A%2F%2Fportal.example%2F%3Fonline%3D1"
         );
     }

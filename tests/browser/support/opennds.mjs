@@ -21,6 +21,7 @@ export class OpenNds {
     nds.folder = mkdtempSync(path.join(tmpdir(), 'malipo-opennds-'));
     nds.conf = path.join(nds.folder, 'opennds.conf');
     writeFileSync(nds.conf, `GatewayName Pwani\nfaskey ${key}\n`);
+    nds.uptime(1000);
     nds.forget();
     nds.server = createServer((request, response) => nds.serve(request, response));
     await new Promise((resolve) => nds.server.listen(0, '127.0.0.1', resolve));
@@ -39,6 +40,11 @@ export class OpenNds {
     this.verdicts = [];
   }
 
+  /** Seconds since the router started; its own clock is nowhere asked for. */
+  uptime(secs) {
+    writeFileSync(path.join(this.folder, 'uptime'), `${secs}.25 1.00\n`);
+  }
+
   serve(request, response) {
     const url = new URL(request.url, this.base);
     const query = url.searchParams;
@@ -46,6 +52,8 @@ export class OpenNds {
     if (url.pathname !== '/opennds_auth/') { to(this.splash('http://news.test/')); return; }
     if (this.limits) { to(`${this.portal}/${url.search}&status=authenticated`); return; }
     const redir = query.get('redir');
+    /** The log-in that the portal has signed last. */
+    this.signed = `${this.base}${request.url}`;
     if (query.get('tok') !== sha256(this.hid + this.key) || !this.binAuth(request, redir, query.get('custom'))) {
       to(this.splash(redir));
       return;
@@ -57,7 +65,10 @@ export class OpenNds {
     const args = ['auth_client', this.mac, encodeURIComponent(redir), encodeURIComponent(request.headers['user-agent']),
       '192.168.1.9', this.token, custom];
     try {
-      const env = { PATH: process.env.PATH, OPENNDS_CONF: this.conf };
+      const file = (name) => path.join(this.folder, name);
+      const env = {
+        PATH: process.env.PATH, OPENNDS_CONF: this.conf, BINAUTH_UPTIME: file('uptime'), BINAUTH_STATE: file('state'),
+      };
       const said = execFileSync('sh', [script, ...args], { env, encoding: 'utf8' });
       this.limits = said.trim().split(' ').map(Number);
       this.verdicts.push('accepted');
