@@ -23,6 +23,8 @@ pub struct Model {
     pub nasidentifier: Option<String>,
     /// The address that its packets come from.
     pub packetsource: Option<String>,
+    /// The row of `nas` by which FreeRADIUS knew the router; None if there was none, or before this column.
+    pub nasname: Option<String>,
     pub nasportid: Option<String>,
     pub acctstarttime: Option<DateTimeUtc>,
     pub acctupdatetime: Option<DateTimeUtc>,

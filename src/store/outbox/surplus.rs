@@ -10,17 +10,25 @@ use crate::store::error::Result;
 use crate::store::outbox::sessions_to_end::queue_found;
 
 /// Sessions of devices that came after the voucher was full and are not queued yet. As for FreeRADIUS, a session
-/// counts that was reported after `value`.
+/// counts that was reported after `value`. Nearly every voucher has one device on-line, so those that have more
+/// are found in an index of the open sessions alone.
 fn surplus(backend: DbBackend, value: &str) -> String {
-    let since = match backend {
-        DbBackend::Postgres => format!("CAST({value} AS timestamptz)"),
-        _ => format!("CAST({value} AS integer)"),
+    let (since, open_devices) = match backend {
+        DbBackend::Postgres => (format!("CAST({value} AS timestamptz)"), ""),
+        _ => (
+            format!("CAST({value} AS integer)"),
+            "INDEXED BY radacct_open_devices",
+        ),
     };
     format!(
-        "WITH devices AS (SELECT username, callingstationid, MIN(radacctid) AS first FROM radacct \
+        "WITH crowded AS (SELECT username FROM radacct {open_devices} \
             WHERE acctstoptime IS NULL AND callingstationid <> '' \
-            AND COALESCE(acctupdatetime, acctstarttime) > {since} \
-            GROUP BY username, callingstationid), \
+            GROUP BY username HAVING MIN(callingstationid) < MAX(callingstationid)), \
+         devices AS (SELECT a.username, a.callingstationid, MIN(a.radacctid) AS first \
+            FROM crowded c CROSS JOIN radacct a \
+            WHERE a.username = c.username AND a.acctstoptime IS NULL AND a.callingstationid <> '' \
+            AND COALESCE(a.acctupdatetime, a.acctstarttime) > {since} \
+            GROUP BY a.username, a.callingstationid), \
          ranked AS (SELECT username, callingstationid, \
             ROW_NUMBER() OVER (PARTITION BY username ORDER BY first) AS place FROM devices) \
          SELECT a.radacctid AS id, p.order_id AS order_id FROM ranked r \
@@ -55,5 +63,36 @@ impl Store {
             Box::pin(async move { queue_found(txn, &found, since, now).await })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Statement;
+
+    use super::*;
+    use crate::store::engine::tests::plans::FilledDatabase;
+
+    #[tokio::test]
+    async fn vouchers_with_several_devices_are_found_in_an_index_of_the_open_sessions() {
+        for database in FilledDatabase::both().await {
+            let backend = database.backend();
+            let value = match backend {
+                DbBackend::Postgres => "'2026-01-01T00:00:00Z'",
+                _ => "1767225600",
+            };
+            let query = Statement::from_string(backend, surplus(backend, value));
+
+            let plan = database.plan(&query).await;
+
+            let scans = ["Seq Scan on radacct", "SCAN radacct USING INDEX", "SCAN a"];
+            let is_scan = |line: &str| scans.iter().any(|it| line.contains(it));
+            assert!(!plan.lines().any(is_scan), "{plan}");
+            assert!(plan.contains("radacct_open_devices"), "{plan}");
+            if backend == DbBackend::Sqlite {
+                let scan = "SCAN radacct USING COVERING INDEX radacct_open_devices";
+                assert!(plan.contains(scan), "{plan}");
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Many routers have the NAS-IP-Address 192.168.88.1. They are distinguished by the address that their
 //! packets come from, and behind one address by the name that they give themselves.
 
-use super::{age_sessions, refund, sell};
+use serde_json::json;
+
+use super::{age_sessions, refund, routers, sell};
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::router::{Manner, SECRET, TestRouter, attribute};
 use crate::harness::{Kind, TestApp};
@@ -12,6 +14,7 @@ on_both_databases! {
     two_routers_with_equal_session_ids_count_apart,
     a_router_whose_address_changes_keeps_its_sessions,
     a_registered_router_ends_no_session_of_another,
+    a_router_ends_no_session_of_another_in_a_network_and_keeps_its_own,
     a_refund_reaches_the_router_at_the_registered_address,
     a_refund_reaches_the_router_of_that_name_behind_one_address,
 }
@@ -181,6 +184,51 @@ async fn a_registered_router_ends_no_session_of_another(kind: Kind) {
 }
 
 /// The number of Disconnect-Requests that each of the routers gets after a refund.
+async fn a_router_ends_no_session_of_another_in_a_network_and_keeps_its_own(kind: Kind) {
+    let (app, radius, code) = with_routers(kind).await;
+    for (network, name) in [
+        ("127.8.7.0/24", "street"),
+        ("127.9.0.0/16", "town"),
+        ("any", "home"),
+    ] {
+        let body = json!({"address": network, "name": name, "secret": SECRET});
+        let added = routers::add(&app, &body).await;
+        assert_eq!(added.status, 201, "{}", added.text);
+    }
+    // Of an address of its own, of two networks, and of none.
+    let sources = ["127.0.0.3", "127.8.7.5", "127.9.0.1", "127.10.0.1"];
+    let open = "SELECT packetsource FROM radacct WHERE acctstoptime IS NULL";
+    let stop = [
+        ("Acct-Status-Type", "Stop"),
+        ("User-Name", &*code),
+        ("Acct-Session-Id", "80000001"),
+        ("Calling-Station-Id", "AA:01"),
+        ("Acct-Session-Time", "301"),
+    ];
+
+    for owner in sources {
+        app.database.execute("DELETE FROM radacct").await;
+        let router = Nas(owner, "MikroTik");
+        router.start(&radius, &code, "80000001", "AA:01").await;
+        age_sessions(&app, 300).await;
+        for other in sources.into_iter().filter(|other| *other != owner) {
+            let other = Nas(other, "MikroTik");
+            other.report(&radius, &code, "AA:01", ("300", "5")).await;
+            other.account(&radius, &stop).await;
+        }
+        assert_eq!(app.database.texts(open).await, [owner]);
+    }
+    for [before, after] in [["127.8.7.5", "127.8.7.6"], ["127.10.0.1", "127.11.0.1"]] {
+        app.database.execute("DELETE FROM radacct").await;
+        let router = Nas(before, "MikroTik");
+        router.start(&radius, &code, "80000001", "AA:01").await;
+        age_sessions(&app, 300).await;
+        let moved = Nas(after, "MikroTik");
+        moved.report(&radius, &code, "AA:01", ("300", "70")).await;
+        assert_eq!(app.database.texts(open).await, [after]);
+    }
+}
+
 async fn refunded(
     kind: Kind,
     at: [&'static str; 2],
