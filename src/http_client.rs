@@ -1,11 +1,16 @@
 //! The HTTP calls that this process makes: one kind of client, and answers with a limit.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AGE, DATE};
 use reqwest::{ClientBuilder, RequestBuilder, Response, redirect, retry};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
@@ -67,12 +72,51 @@ pub fn builder(scheme: &str) -> ClientBuilder {
         .retry(retry::never())
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .dns_resolver(Arc::new(Names::new(addresses_of)))
         .no_proxy();
     match scheme {
         "https" => builder,
         // Plain http, as in the sandbox, must also work where there are no CA certificates.
         _ => builder.tls_certs_only([]),
     }
+}
+
+/// Names looked up at once by a client.
+const LOOK_UPS_MAX: usize = 4;
+
+type LookUp = fn(&str) -> io::Result<Vec<SocketAddr>>;
+
+/// Looks names up. The system's look-up goes on when its call has given up, and holds a thread and a file until
+/// the name server answers; so the next calls wait for a place, for as long as they wait for a connection.
+struct Names {
+    look_up: LookUp,
+    places: Arc<Semaphore>,
+}
+
+impl Names {
+    fn new(look_up: LookUp) -> Self {
+        let places = Arc::new(Semaphore::new(LOOK_UPS_MAX));
+        Self { look_up, places }
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (look_up, places) = (self.look_up, self.places.clone());
+        Box::pin(async move {
+            let place = places.acquire_owned().await?;
+            let found = spawn_blocking(move || {
+                let _place = place;
+                look_up(name.as_str())
+            });
+            Ok(Box::new(found.await??.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn addresses_of(name: &str) -> io::Result<Vec<SocketAddr>> {
+    // The caller puts the port of the URL in place of 0.
+    Ok((name, 0).to_socket_addrs()?.collect())
 }
 
 /// Makes a call and reads its answer, at most `bytes_max` of its body.
@@ -132,4 +176,38 @@ pub fn local_url(address: SocketAddr) -> Url {
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
     Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    static ANSWERS: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    fn when_the_server_answers(name: &str) -> io::Result<Vec<SocketAddr>> {
+        let (answers, changed) = &ANSWERS;
+        let answers = answers.lock().unwrap();
+        drop(changed.wait_while(answers, |answers| !*answers).unwrap());
+        addresses_of(name)
+    }
+
+    #[tokio::test]
+    async fn calls_to_a_name_server_that_is_silent_hold_few_threads_after_they_have_given_up() {
+        let names = Names::new(when_the_server_answers);
+        let look_up = || names.resolve("127.0.0.1".parse().unwrap());
+
+        for _ in 0..10 {
+            assert!(look_up().now_or_never().is_none());
+        }
+
+        assert_eq!(names.places.available_permits(), 0);
+        *ANSWERS.0.lock().unwrap() = true;
+        ANSWERS.1.notify_all();
+        let found: Vec<_> = look_up().await.unwrap().collect();
+        assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 0))]);
+    }
 }

@@ -13,6 +13,7 @@ use super::rust_files;
 const SPAWNS: &[(&str, usize, &str)] = &[
     ("supervisor/mod.rs", 2, "the supervisor itself, and work that ends, which a stop waits for"),
 
+    ("http_client.rs", 1, "one look-up of a name, awaited"),
     ("actors/status_checks.rs", 1, "one status check, whose callers share its end"),
     ("actors/receive/mod.rs", 1, "one follow-up of unverified webhooks, whose followers share its end"),
     ("actors/mod.rs", 1, "one delivery, which its answer waits for"),
