@@ -9,7 +9,7 @@ pub const TABLE: &[[&str; 4]] = &[
 
     // Beside: used by all rows below, so these use almost nothing.
     ["config", "domain", "", BESIDE],
-    ["http_client", "", "reqwest", BESIDE],
+    ["http_client", "", "tokio reqwest", BESIDE],
     ["observability", "domain config http_client", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
