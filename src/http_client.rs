@@ -186,12 +186,15 @@ mod tests {
 
     use super::*;
 
-    static ANSWERS: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    /// Look-ups that have begun, and whether the name server answers.
+    static SERVER: (Mutex<(usize, bool)>, Condvar) = (Mutex::new((0, false)), Condvar::new());
 
     fn when_the_server_answers(name: &str) -> io::Result<Vec<SocketAddr>> {
-        let (answers, changed) = &ANSWERS;
-        let answers = answers.lock().unwrap();
-        drop(changed.wait_while(answers, |answers| !*answers).unwrap());
+        let (state, changed) = &SERVER;
+        let mut begun = state.lock().unwrap();
+        begun.0 += 1;
+        changed.notify_all();
+        drop(changed.wait_while(begun, |(_, answers)| !*answers).unwrap());
         addresses_of(name)
     }
 
@@ -204,9 +207,13 @@ mod tests {
             assert!(look_up().now_or_never().is_none());
         }
 
+        let (state, changed) = &SERVER;
+        let begun = state.lock().unwrap();
+        let all = changed.wait_while(begun, |(begun, _)| *begun < LOOK_UPS_MAX);
+        drop(all.unwrap());
         assert_eq!(names.places.available_permits(), 0);
-        *ANSWERS.0.lock().unwrap() = true;
-        ANSWERS.1.notify_all();
+        state.lock().unwrap().1 = true;
+        changed.notify_all();
         let found: Vec<_> = look_up().await.unwrap().collect();
         assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 0))]);
     }
