@@ -9,7 +9,7 @@ const WISPR: u32 = 14_122;
 const MIKROTIK: u32 = 14_988;
 
 /// Takes an attribute, if it limits a session. Speeds are in bits in a second, data is in bytes, in two
-/// attributes of 32 bits.
+/// attributes of 32 bits. Rests are rounded up, because 0 is no limit.
 pub(super) fn take(limits: &mut SessionLimits, number: u8, value: &[u8]) {
     match number {
         SESSION_TIMEOUT => limits.seconds = whole(value).unwrap_or(0),
@@ -22,10 +22,10 @@ pub(super) fn take(limits: &mut SessionLimits, number: u8, value: &[u8]) {
             };
             let value = whole(value).unwrap_or(0);
             match (u32::from_be_bytes(*vendor), kind) {
-                (WISPR, 7) => limits.up_kbps = value / 1_000,
-                (WISPR, 8) => limits.down_kbps = value / 1_000,
+                (WISPR, 7) => limits.up_kbps = value.div_ceil(1_000),
+                (WISPR, 8) => limits.down_kbps = value.div_ceil(1_000),
                 // 2^32 bytes are 2^22 kB.
-                (MIKROTIK, 17) => limits.data_kb += u64::from(value) >> 10,
+                (MIKROTIK, 17) => limits.data_kb += u64::from(value).div_ceil(1_024),
                 (MIKROTIK, 18) => limits.data_kb += u64::from(value) << 22,
                 _ => {}
             }
@@ -66,6 +66,22 @@ mod tests {
             up_kbps: 2_048,
             down_kbps: 5_120,
             data_kb: 9 << 20,
+        };
+        assert_eq!(limits, expected);
+    }
+    #[test]
+    fn the_smallest_limit_is_not_taken_for_none() {
+        let mut limits = SessionLimits::default();
+        for (vendor, kind) in [(14_122, 7), (14_122, 8), (14_988, 17)] {
+            let vendor: u32 = vendor;
+            let value = [&vendor.to_be_bytes()[..], &[kind, 6], &1_u32.to_be_bytes()];
+            take(&mut limits, 26, &value.concat());
+        }
+        let expected = SessionLimits {
+            seconds: 0,
+            up_kbps: 1,
+            down_kbps: 1,
+            data_kb: 1,
         };
         assert_eq!(limits, expected);
     }
