@@ -80,7 +80,7 @@ pub use orders::audit::{JournalLine, OrderRows};
 pub use orders::commit::Change;
 pub use orders::create::{NewOrder, Placed};
 pub use orders::search::{OrderSearch, Page};
-pub use outbox::disconnects::{QueuedDisconnect, REFUSED};
+pub use outbox::disconnects::{QueuedDisconnect, REFUSED, Repetition, Share};
 pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
 pub use outbox::{Dropped, FailedAttempt, FailedMessage, FailedMessages};
 pub use privacy::{Erased, Erasure};

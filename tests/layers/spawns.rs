@@ -22,7 +22,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("http/portal/purchase.rs", 1, "what is done for one guest after the answer, limited by `Api::helping`"),
     ("jobs/reconciler/mod.rs", 1, "one ask, in the loop's own set"),
     ("jobs/relay/mod.rs", 1, "one SMS to send, in the round's own set"),
-    ("jobs/relay/disconnects.rs", 1, "one session to end, in the round's own set"),
+    ("jobs/relay/disconnects.rs", 1, "the sessions of one router to end, in the loop's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
     ("jobs/retention/mod.rs", 2, "one file, or all of them for an erasure, awaited"),
     ("observability/telemetry.rs", 2, "one export of traces, awaited, and the last ones, awaited by the stop"),

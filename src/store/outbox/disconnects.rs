@@ -1,16 +1,18 @@
 //! The outbox of Disconnect-Requests: sessions that a router is to end. A session is queued in the
-//! transaction that revokes its voucher, or by a job once the voucher's time is over. The request
+//! transaction that revokes its voucher, or by a job once the voucher's time or data is used up. The request
 //! is sent after the commit.
 //!
 //! # Invariants
-//! A session is queued once, because its `reference` is unique.
+//! - A session has one row, because its `reference` is unique.
+//! - Routers take turns: the queue of one delays no other.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Utc};
 use entities::outbox_messages;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, Value};
 use tracing::error;
 
 use crate::domain::access::{DisconnectResult, Origin, Router, Session, VoucherCode};
@@ -19,9 +21,8 @@ use crate::domain::people::Secret;
 use crate::store::access::Lease;
 use crate::store::engine::sql;
 use crate::store::error::Result;
-use crate::store::outbox::sessions_to_end::queue_sessions;
+use crate::store::outbox::sessions_to_end::{AGAIN, ON_AND_ON, STILL};
 use crate::store::radius::router_status::RECORD_DISCONNECT;
-use crate::store::radius::sessions::epoch;
 use crate::store::{FailedAttempt, Store, StoreError, journal};
 
 /// The router's answer that it does not end the session.
@@ -46,7 +47,46 @@ pub struct QueuedDisconnect {
     pub coa_port: Option<u16>,
     /// How often it was tried before.
     pub attempts: i32,
+    /// Whether the router has said before that the session is over.
+    pub repetition: Repetition,
 }
+
+/// Whether a router has said that a session is over, and has reported it since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// It is the first request.
+    No,
+    /// It has once.
+    Once,
+    /// It has twice.
+    Twice,
+    /// It has more often.
+    Often,
+}
+
+/// Which sessions are claimed.
+#[derive(Clone, Copy, Debug)]
+pub struct Share<'a> {
+    /// Sessions of each router.
+    pub sessions: usize,
+    /// Routers, of which each gets its share.
+    pub routers: usize,
+    /// Routers that get none.
+    pub busy: &'a [String],
+}
+
+/// Due sessions, and their routers: each router's first, then each router's second, and so on. A router is
+/// where its packets come from, because a packet may say anything of itself; what comes from this machine was
+/// passed on.
+const DUE: &str = "SELECT id, router FROM (SELECT id, due_at, router, \
+        ROW_NUMBER() OVER (PARTITION BY router ORDER BY due_at, id) AS place \
+        FROM (SELECT o.id AS id, o.due_at AS due_at, \
+            CASE WHEN a.packetsource IN ('127.0.0.1', '::1') THEN o.router \
+            ELSE COALESCE(a.packetsource, o.router) END AS router \
+            FROM outbox_messages o LEFT JOIN radacct a ON a.acctuniqueid = SUBSTR(o.reference, 12) \
+            WHERE o.state IN ('queued', 'failed') AND o.due_at <= $1 \
+            AND NOT EXISTS (SELECT 1 FROM outbox_holds)) sessions) due \
+     WHERE place <= $2 ORDER BY place, due_at, id LIMIT 1024";
 
 /// The user name of the session of message `$1` as the guest typed it, if that is not the code: see
 /// `deploy/freeradius/radiusd.conf`, which stores it as the realm.
@@ -60,74 +100,54 @@ const CLOSE: &str = "UPDATE radacct SET acctstoptime = $1, acctterminatecause = 
      (SELECT SUBSTR(reference, 12) FROM outbox_messages WHERE id = $2)";
 
 impl Store {
-    /// Queues the open sessions of vouchers that have ended: their time is over, or they were
-    /// revoked while a guest was just logging in. Returns the number of vouchers.
-    ///
-    /// # Errors
-    /// As `Store::transaction`.
-    pub async fn queue_ended(&self, now: DateTime<Utc>, limit: u64) -> Result<usize> {
-        let first_login = epoch(self.backend(), "MIN(f.acctstarttime)");
-        let ended = format!(
-            "SELECT DISTINCT v.code, p.order_id FROM radacct a \
-             JOIN vouchers v ON v.code = a.username \
-             LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
-             WHERE a.acctstoptime IS NULL AND a.acctsessionid <> '' AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
-                OR (v.validity = 'first_login' AND v.duration_minutes * 60 + \
-                    (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
-             AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
-                WHERE o.reference = 'disconnect-' || a.acctuniqueid) \
-             LIMIT {limit}"
-        );
-        let values = [now.into(), now.timestamp().into()];
-        let ended: Vec<(String, Option<OrderId>)> = sql::tuples(&self.db(), &ended, values).await?;
-        if ended.is_empty() {
-            return Ok(0);
-        }
-        self.transaction(move |txn| {
-            Box::pin(async move {
-                for (code, order_id) in &ended {
-                    queue_sessions(txn, code, *order_id, "ended", now).await?;
-                }
-                Ok(ended.len())
-            })
-        })
-        .await
-    }
-
     /// Claims sessions that are due to be ended at the start of the lease, by moving their due time to
-    /// its end.
+    /// its end; by their router, which is the same for sessions whose packets come from one address.
     ///
     /// # Errors
     /// As `Store::transaction`; rows that were claimed are due again when the lease ends.
     pub async fn claim_disconnects(
         &self,
         lease: Lease,
-        limit: u64,
-    ) -> Result<Vec<QueuedDisconnect>> {
+        share: Share<'_>,
+    ) -> Result<HashMap<String, Vec<QueuedDisconnect>>> {
         use outbox_messages::Column;
-        let due = outbox_messages::Entity::find()
+        let sessions = i64::try_from(share.sessions).unwrap_or(i64::MAX);
+        let values = [lease.start.into(), sessions.into()];
+        let due: Vec<(i64, String)> = sql::tuples(&self.db(), DUE, values).await?;
+        let mut by_router: HashMap<String, Vec<QueuedDisconnect>> = HashMap::new();
+        let mut router_of = HashMap::new();
+        for (id, router) in due {
+            let is_known = by_router.contains_key(&router);
+            if is_known || by_router.len() < share.routers && !share.busy.contains(&router) {
+                by_router.entry(router.clone()).or_default();
+                router_of.insert(id, router);
+            }
+        }
+        let candidates = outbox_messages::Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
-            .filter(super::is_released())
-            .order_by_asc(Column::DueAt)
-            .limit(limit);
-        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due).await?;
+            .filter(super::is_released());
+        let (key, ids) = ((Column::Id, Column::DueAt), router_of.keys().copied());
+        let claimed = self.claim_rows(lease, key, candidates, ids.collect());
+        let claimed = claimed.await?;
         let routers = match claimed.is_empty() {
             true => Vec::new(),
             false => self.routers().await?,
         };
-        let mut queued = Vec::new();
         for row in claimed {
             let id = row.id;
-            match self.queued(row, &routers).await {
-                Ok(session) => queued.push(session),
+            let router = router_of.get(&id).and_then(|it| by_router.get_mut(it));
+            match (self.queued(row, &routers).await, router) {
+                (Ok(session), Some(router)) => router.push(session),
+                (Ok(_), None) => {}
                 // The other rows are claimed already, and must not wait for this one.
-                Err(error @ StoreError::Corrupt(_)) => {
+                (Err(error @ StoreError::Corrupt(_)), _) => {
                     error!(disconnect = id, %error, "a session to be ended cannot be read");
                 }
-                Err(error) => return Err(error),
+                (Err(error), _) => return Err(error),
             }
         }
-        Ok(queued)
+        by_router.retain(|_, sessions| !sessions.is_empty());
+        Ok(by_router)
     }
 
     async fn queued(
@@ -158,6 +178,12 @@ impl Store {
             secret: known.map(|router| router.secret.clone()),
             coa_port: known.map(|router| router.coa_port),
             attempts: row.attempts,
+            repetition: match row.reason.as_str() {
+                AGAIN => Repetition::Once,
+                STILL => Repetition::Twice,
+                ON_AND_ON => Repetition::Often,
+                _ => Repetition::No,
+            },
         })
     }
 

@@ -19,6 +19,7 @@ use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store};
 
 pub(super) mod disconnects;
+mod ended;
 pub(super) mod sessions_to_end;
 pub(super) mod sms;
 pub(super) mod surplus;

@@ -7,12 +7,13 @@ use sea_orm::DbBackend;
 use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::error::Result;
-use crate::store::outbox::sessions_to_end::queue_found;
+use crate::store::outbox::sessions_to_end::{AGAIN_AFTER, SESSIONS_MAX, is_asked, queue_found};
 
-/// Sessions of devices that came after the voucher was full and are not queued yet. As for FreeRADIUS, a session
-/// counts that was reported after `value`. Nearly every voucher has one device on-line, so those that have more
+/// Sessions of devices that came after the voucher was full and are not queued yet; `before` is the time of
+/// [`is_asked`]. As for FreeRADIUS, a session counts that was reported after `value`. Nearly every voucher has one device on-line, so those that have more
 /// are found in an index of the open sessions alone.
-fn surplus(backend: DbBackend, value: &str) -> String {
+fn surplus(backend: DbBackend, value: &str, before: &str) -> String {
+    let is_asked = is_asked("s.acctuniqueid", before);
     let (since, open_devices) = match backend {
         DbBackend::Postgres => (format!("CAST({value} AS timestamptz)"), ""),
         _ => (
@@ -30,14 +31,15 @@ fn surplus(backend: DbBackend, value: &str) -> String {
             AND COALESCE(a.acctupdatetime, a.acctstarttime) > {since} \
             GROUP BY a.username, a.callingstationid), \
          ranked AS (SELECT username, callingstationid, \
-            ROW_NUMBER() OVER (PARTITION BY username ORDER BY first) AS place FROM devices) \
-         SELECT a.radacctid AS id, p.order_id AS order_id FROM ranked r \
+            ROW_NUMBER() OVER (PARTITION BY username ORDER BY first) AS place FROM devices), \
+         surplus AS (SELECT a.radacctid AS id, a.acctuniqueid, p.order_id, ROW_NUMBER() \
+            OVER (PARTITION BY a.username, a.packetsource ORDER BY a.radacctid) AS place FROM ranked r \
          JOIN vouchers v ON v.code = r.username AND r.place > v.shared_devices \
          JOIN radacct a ON a.username = r.username AND a.callingstationid = r.callingstationid \
          LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
-         WHERE a.acctstoptime IS NULL AND a.acctsessionid <> '' \
-         AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
-            WHERE o.reference = 'disconnect-' || a.acctuniqueid)"
+         WHERE a.acctstoptime IS NULL AND a.acctsessionid <> '') \
+         SELECT s.id AS id, s.order_id AS order_id FROM surplus s \
+         WHERE s.place <= {SESSIONS_MAX} AND NOT {is_asked}"
     )
 }
 
@@ -52,15 +54,17 @@ impl Store {
         // Read first: on SQLite even a write that finds nothing blocks FreeRADIUS.
         let look = format!(
             "SELECT id FROM ({}) s LIMIT 1",
-            surplus(self.backend(), "$1")
+            surplus(self.backend(), "$1", "$2")
         );
-        let found: Option<i64> = sql::tuple(&self.db(), &look, [since.clone()]).await?;
+        let values = [since.clone(), (now - AGAIN_AFTER).into()];
+        let found: Option<i64> = sql::tuple(&self.db(), &look, values).await?;
         if found.is_none() {
             return Ok(0);
         }
-        let found = surplus(self.backend(), "$4");
+        let found = surplus(self.backend(), "$5", "$4");
+        let reason = "too many devices";
         self.transaction(move |txn| {
-            Box::pin(async move { queue_found(txn, &found, since, now).await })
+            Box::pin(async move { queue_found(txn, &found, reason, since, now).await })
         })
         .await
     }
@@ -81,7 +85,7 @@ mod tests {
                 DbBackend::Postgres => "'2026-01-01T00:00:00Z'",
                 _ => "1767225600",
             };
-            let query = Statement::from_string(backend, surplus(backend, value));
+            let query = Statement::from_string(backend, surplus(backend, value, value));
 
             let plan = database.plan(&query).await;
 

@@ -16,6 +16,7 @@ on_both_databases! {
     a_voucher_at_opennds_counts_its_devices_although_none_is_reported,
     phones_that_come_to_opennds_at_once_are_one_device_too_many,
     a_session_at_opennds_counts_no_longer_when_its_code_is_closed,
+    no_router_frees_a_device_place_at_opennds,
     a_voucher_is_not_let_in_at_opennds_without_freeradius,
     the_pages_of_devices_lead_to_the_shop_where_the_server_is_on_site,
     the_pages_of_devices_do_not_exist_elsewhere,
@@ -134,6 +135,42 @@ async fn a_session_at_opennds_counts_no_longer_when_its_code_is_closed(kind: Kin
     assert_ne!(new, code);
     let answer = browser.post(&app, &connect("aabbcc000002"), &new).await;
     assert!(is_let_in(&answer), "{}", answer.text);
+}
+
+async fn no_router_frees_a_device_place_at_opennds(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = start(database, radius.auth_port).await;
+    let (_, code) = sold(&app, "daily").await;
+    let mut browser = Browser::default();
+    let (first, second) = (connect("aabbcc000001"), connect("aabbcc000002"));
+    assert!(is_let_in(&browser.post(&app, &first, &code).await));
+
+    // What such a row says of its router.
+    let router = [("NAS-IP-Address", "0.0.0.0"), ("NAS-Identifier", "Pwani")];
+    for packet in [
+        vec![("Acct-Status-Type", "Accounting-On")],
+        vec![("Acct-Status-Type", "Accounting-Off")],
+        vec![("Acct-Status-Type", "Stop"), ("User-Name", &code)],
+        vec![
+            ("Acct-Status-Type", "Interim-Update"),
+            ("User-Name", &code),
+            ("Calling-Station-Id", "AA:BB:CC:00:00:01"),
+            ("Acct-Output-Octets", "77"),
+        ],
+        vec![
+            ("Acct-Status-Type", "Stop"),
+            ("User-Name", &code),
+            ("Calling-Station-Id", "AA:BB:CC:00:00:01"),
+        ],
+    ] {
+        radius.account(&[&router[..], &packet].concat()).await;
+    }
+
+    let kept = "SELECT COUNT(*) FROM radacct WHERE packetsource IS NULL AND acctstoptime IS NULL \
+         AND acctoutputoctets = 0";
+    assert_eq!(app.database.count(kept).await, 1);
+    assert!(!is_let_in(&browser.post(&app, &second, &code).await));
 }
 
 async fn a_voucher_is_not_let_in_at_opennds_without_freeradius(kind: Kind) {

@@ -98,6 +98,9 @@ async fn the_router_receives_the_remaining_data_as_its_limit(kind: Kind) {
     let unused = radius.login(&code, "AA:01").await;
     assert_eq!(unused.number("Mikrotik-Total-Limit"), Some(0));
     assert_eq!(unused.number("Mikrotik-Total-Limit-Gigawords"), Some(5));
+    // FreeRADIUS's dictionary has no ChilliSpot-Max-Total-Gigawords.
+    assert_eq!(unused.number("ChilliSpot-Max-Total-Octets"), Some(0));
+    assert_eq!(unused.get("Attr-26.14559.23"), Some("0x00000005"));
 
     let used = [
         ("Acct-Session-Time", "60"),
@@ -110,6 +113,8 @@ async fn the_router_receives_the_remaining_data_as_its_limit(kind: Kind) {
     let left = u64::from(u32::MAX) + 1 - 1_500;
     assert_eq!(reply.number("Mikrotik-Total-Limit"), Some(left));
     assert_eq!(reply.number("Mikrotik-Total-Limit-Gigawords"), Some(1));
+    assert_eq!(reply.number("ChilliSpot-Max-Total-Octets"), Some(left));
+    assert_eq!(reply.get("Attr-26.14559.23"), Some("0x00000001"));
 
     let rest = [("Acct-Session-Time", "60"), ("Acct-Input-Gigawords", "2")];
     send_accounting(&radius, "Stop", &code, "s2", &rest).await;

@@ -15,6 +15,7 @@ mod check;
 mod devices;
 mod disconnects;
 mod down;
+mod goes_on;
 mod guesses;
 mod ipv6;
 mod limits;

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use chrono::TimeDelta;
 use malipo::domain::people::{Role, Secret};
+use malipo::store::Share;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -74,9 +75,14 @@ impl Restored {
     async fn anything_can_be_claimed(&self) -> bool {
         let second_store = self.app.store_beside().await;
         let (now, lease) = (second_store.now().await.unwrap(), TimeDelta::seconds(60));
+        let share = Share {
+            sessions: 8,
+            routers: 8,
+            busy: &[],
+        };
         let sms = second_store.claim_sms(now..now + lease, 8).await.unwrap();
         let disconnects = second_store
-            .claim_disconnects(now..now + lease, 8)
+            .claim_disconnects(now..now + lease, share)
             .await
             .unwrap();
         !(sms.is_empty() && disconnects.is_empty())
