@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -64,14 +65,28 @@ fn buy(base: String, number: usize, answers: &Rc<Answers>) -> JoinHandle<()> {
     })
 }
 
+/// Sends a request again if its connection was closed in the rush, as browsers do.
+async fn answered(request: impl Fn() -> RequestBuilder) -> Response {
+    let begun = Instant::now();
+    loop {
+        match request().send().await {
+            Ok(answer) => return answer,
+            Err(closed) => assert!(begun.elapsed() < GIVE_UP_AFTER, "{closed}"),
+        }
+    }
+}
+
 /// A guest sees in words that nothing was sent.
 async fn assert_page_says_try_again(base: &str) {
     let form = "key=a-fresh-key&package=daily:2000&phone=0712345678";
-    let request = http_client()
-        .post(format!("{base}/buy"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("accept", "text/html");
-    let page = request.body(form).send().await.unwrap();
+    let page = answered(|| {
+        http_client()
+            .post(format!("{base}/buy"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "text/html")
+            .body(form)
+    });
+    let page = page.await;
     assert_eq!(page.status(), 503);
     assert!(page.headers().contains_key("retry-after"));
     assert!(page.text().await.unwrap().contains("Ombi halikutumwa"));
@@ -80,9 +95,12 @@ async fn assert_page_says_try_again(base: &str) {
 async fn until_it_sells(base: &str) {
     let begun = Instant::now();
     loop {
-        let request = http_client().post(format!("{base}/api/v1/customer-portal/payment"));
-        let purchase = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-        let answer = request.json(&purchase).send().await.unwrap();
+        let answer = answered(|| {
+            let purchase = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+            let request = http_client().post(format!("{base}/api/v1/customer-portal/payment"));
+            request.json(&purchase)
+        });
+        let answer = answer.await;
         if answer.status() == 201 {
             return;
         }
