@@ -12,12 +12,13 @@ pub struct Model {
     pub id: i64,
     /// `disconnect`.
     pub kind: String,
-    /// Identifies the session, so that it is queued once.
+    /// Identifies the session, so that it has one row.
     #[sea_orm(unique)]
     pub reference: String,
     /// None for a printed voucher.
     pub order_id: Option<Uuid>,
-    /// Why the session must end: `refunded`, `revoked` or `ended`.
+    /// Why the session must end, as in `refunded`, `revoked` or `ended`; or that it is reported again:
+    /// `reported again`, `still reported` and `reported on and on`, in this order.
     pub reason: String,
     pub voucher_code: String,
     /// The router's `NAS-IP-Address`.
