@@ -56,3 +56,30 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Statement;
+
+    use super::*;
+    use crate::store::engine::tests::plans::FilledDatabase;
+
+    #[tokio::test]
+    async fn ended_vouchers_are_found_among_the_open_sessions() {
+        for database in FilledDatabase::both().await {
+            let backend = database.backend();
+            let time = match backend {
+                DbBackend::Postgres => "'2026-01-01T00:00:00Z'",
+                _ => "'2026-01-01T00:00:00+00:00'",
+            };
+            let query =
+                Statement::from_string(backend, ended(backend, [time, "1767225600", time], 500));
+
+            let plan = database.plan(&query).await;
+
+            let scans = ["Seq Scan on radacct", "SCAN v", "SCAN f", "SCAN o"];
+            let is_scan = |line: &str| scans.iter().any(|it| line.contains(it));
+            assert!(!plan.lines().any(is_scan), "{plan}");
+        }
+    }
+}
