@@ -149,13 +149,7 @@ async fn queue(
             address("framedipaddress")
         )
     };
-    let had_no_effect = had_no_effect("outbox_messages", "$4");
-    let once = format!(
-        "DO UPDATE SET state = excluded.state, due_at = excluded.due_at, attempts = 0, result = NULL, \
-         last_error = NULL, sent_at = NULL, reason = CASE WHEN outbox_messages.reason = '{AGAIN}' \
-         THEN '{STILL}' WHEN outbox_messages.reason IN ('{STILL}', '{ON_AND_ON}') THEN '{ON_AND_ON}' \
-         ELSE '{AGAIN}' END WHERE {had_no_effect}"
-    );
+    let once = queued_again();
     // Due at once, even if the caller's clock is ahead of the database's.
     let at = now;
     let (reason, now, due, before): (Value, Value, Value, Value) = (
@@ -214,5 +208,16 @@ fn oldest(codes: &str) -> String {
          ROW_NUMBER() OVER (PARTITION BY username, packetsource ORDER BY radacctid) AS place \
          FROM radacct WHERE username IN ({codes}) AND acctstoptime IS NULL AND acctsessionid <> '') s \
          WHERE s.place <= {SESSIONS_MAX})"
+    )
+}
+
+/// What happens to a session that has a row: it is queued again if the router's answer had no effect.
+fn queued_again() -> String {
+    let had_no_effect = had_no_effect("outbox_messages", "$4");
+    format!(
+        "DO UPDATE SET state = excluded.state, due_at = excluded.due_at, attempts = 0, result = NULL, \
+         last_error = NULL, sent_at = NULL, reason = CASE WHEN outbox_messages.reason = '{AGAIN}' \
+         THEN '{STILL}' WHEN outbox_messages.reason IN ('{STILL}', '{ON_AND_ON}') THEN '{ON_AND_ON}' \
+         ELSE '{AGAIN}' END WHERE {had_no_effect}"
     )
 }
