@@ -23,6 +23,7 @@ use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
 use facts::FactSource;
 
 pub(super) mod acts;
+mod alerts;
 pub mod facts;
 
 /// How often an order is loaded and decided when another writer keeps changing it first.
@@ -173,6 +174,7 @@ async fn handle(
         if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
         }
+        alerts::leave_out_surplus(context, order_id, &command, &mut decision).await?;
 
         let change = change(&payment, &decision, &command, facts.now);
         let began = Instant::now();
