@@ -29,7 +29,8 @@ pub(super) async fn leave_out_surplus(
     let by_url = delivery.proof == Some(Proof::Token.into_str());
     let is_full = by_url && known.len() >= ALERTS_MAX;
     decision.remarks.retain(|remark| {
-        let is_known = |(kind, text): &(String, String)| kind == remark.kind && *text == remark.text;
+        let is_known =
+            |(kind, text): &(String, String)| kind == remark.kind && *text == remark.text;
         !is_alert(remark) || !(is_full || known.iter().any(is_known))
     });
     Ok(())

@@ -52,9 +52,7 @@ async fn rows(app: &TestApp) -> i64 {
 }
 
 async fn second_charges(app: &TestApp) -> Value {
-    let answer = app
-        .get_as_operator("/api/v1/operator/reports/daily")
-        .await;
+    let answer = app.get_as_operator("/api/v1/operator/reports/daily").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["totals"]["second_charges"].clone()
 }
@@ -73,7 +71,8 @@ async fn an_old_webhook_url_fills_the_journal_with_rows_and_not_with_bodies(kind
     let kept = kept_bytes(&app).await;
     assert!((1..=KEPT + 1_000).contains(&kept), "{kept} bytes");
     // The money that each of them names is kept.
-    let named = "SELECT COUNT(*) FROM webhook_deliveries WHERE word = 'COMPLETED' AND proof = 'token'";
+    let named =
+        "SELECT COUNT(*) FROM webhook_deliveries WHERE word = 'COMPLETED' AND proof = 'token'";
     let amount = format!("{named} AND amount = {DAILY_PRICE}");
     assert_eq!(app.database.count(&amount).await, 8);
     // ZenoPay's key is not limited, and an hour later there is room again.
