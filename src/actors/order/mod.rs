@@ -174,7 +174,10 @@ async fn handle(
         if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
         }
-        alerts::leave_out_surplus(context, order_id, &command, &mut decision).await?;
+        if let Some(delivery) = &command.delivery {
+            let store = &context.store;
+            alerts::leave_out_surplus(store, order_id, delivery, &mut decision).await?;
+        }
 
         let change = change(&payment, &decision, &command, facts.now);
         let began = Instant::now();
