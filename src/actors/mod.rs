@@ -31,6 +31,7 @@ pub mod status_checks;
 
 use receive::delivery::{Claim, ParsedWebhook};
 use receive::unverified::UnverifiedWebhooks;
+use receive::without_key::WithoutKey;
 use registry::Registry;
 use registry::stats::{ActorStats, ActorView};
 use status_checks::StatusChecker;
@@ -62,6 +63,7 @@ struct Inner {
     store: Store,
     checker: StatusChecker,
     recent_checks: UnverifiedWebhooks,
+    without_key: WithoutKey,
     /// Permits of unverified webhooks. A proven webhook needs none of these: it takes the permit of its
     /// message in the process (`actors.in_flight_max`).
     unverified_permits: Arc<Semaphore>,
@@ -107,6 +109,7 @@ impl Orders {
             registry: Registry::new(Arc::new(context), limits, arbiters),
             checker,
             recent_checks: UnverifiedWebhooks::default(),
+            without_key: WithoutKey::default(),
             unverified_permits: Arc::new(Semaphore::new(UNVERIFIED_MAX)),
             lookup_permits: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             auth,

@@ -55,6 +55,19 @@ pub struct DeliveryRecord {
     pub content_type: Option<String>,
     /// As sent.
     pub body: Bytes,
+    /// Whether the journal leaves its body out if it changes nothing, because the order has many.
+    pub is_surplus: bool,
+}
+
+impl DeliveryRecord {
+    /// As it is journalled when it changes nothing.
+    #[must_use]
+    pub(super) fn without_surplus(mut self) -> Self {
+        if self.is_surplus {
+            self.body = Bytes::new();
+        }
+        self
+    }
 }
 
 /// A filter of deliveries, and a page.
@@ -117,6 +130,7 @@ impl Store {
         check: Option<OrderId>,
     ) -> Result<()> {
         let (mut rows, now) = (Rows::default(), self.clock().now());
+        let delivery = delivery.without_surplus();
         if let Some(entry) = audit {
             rows.add(audit_log::row(&entry, now));
         }

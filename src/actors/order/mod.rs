@@ -23,6 +23,7 @@ use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
 use facts::FactSource;
 
 pub(super) mod acts;
+mod alerts;
 pub mod facts;
 
 /// How often an order is loaded and decided when another writer keeps changing it first.
@@ -172,6 +173,10 @@ async fn handle(
         let mut decision = decide(&payment, &command.evidence, &facts);
         if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
+        }
+        if let Some(delivery) = &command.delivery {
+            let store = &context.store;
+            alerts::leave_out_surplus(store, order_id, delivery, &mut decision).await?;
         }
 
         let change = change(&payment, &decision, &command, facts.now);

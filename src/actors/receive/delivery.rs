@@ -76,6 +76,7 @@ impl ParsedWebhook {
             received: delivery.received,
             content_type: delivery.content_type,
             body: keys.redact(delivery.body),
+            is_surplus: false,
         };
         let webhook = Self {
             order_id,

@@ -22,6 +22,7 @@ use delivery::{Claim, ParsedWebhook, Rejection};
 pub(super) mod delivery;
 mod proof;
 pub(super) mod unverified;
+pub(super) mod without_key;
 
 impl Orders {
     /// Handles one webhook, to its end.
@@ -46,6 +47,13 @@ impl Orders {
             }
         };
         record.proof = Some(proof.into_str());
+        if let (Proof::Token, Some(order_id)) = (proof, webhook.order_id) {
+            let now = self.inner.checker.timekeeper().now();
+            if !self.inner.without_key.takes(order_id, now) {
+                return Err(Rejection::Busy);
+            }
+            record.is_surplus = !self.inner.without_key.keeps(order_id, &record.body, now);
+        }
         self.inner.store.clock().trusted()?;
         let (order_id, report) = self.report_of(notification, &record, None).await?;
         // An unknown order is not checked with ZenoPay: its actor answers `UnknownOrder`.
@@ -105,6 +113,8 @@ impl Orders {
             return Err(Rejection::NotAuthentic);
         };
         record.proof = Some(Proof::OrderStatus.into_str());
+        let now = self.inner.checker.timekeeper().now();
+        record.is_surplus = !self.inner.without_key.keeps(order_id, &record.body, now);
         let command = Command::of(Evidence::OrderStatus(report));
         let done = self.handle_delivery(order_id, command, record, None).await;
         if let Err(Rejection::Busy) = done {

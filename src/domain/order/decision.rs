@@ -65,6 +65,11 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether the order stays as it is; its next status check may still be at another time.
+    pub fn changes_nothing(&self) -> bool {
+        matches!(self, Self::Keep | Self::CheckAt(_) | Self::Refuse)
+    }
+
     /// The order as it is afterwards; `None` if it stays as it is.
     pub fn into_payment(self) -> Option<Payment> {
         match self {

@@ -1,4 +1,4 @@
-//! What one client may do in a minute, in this process.
+//! What one client may do in a minute, or another sender in another period, in this process.
 //!
 //! # Invariants
 //! Memory is bounded: a client with its full allowance is removed, and when the map is full, new
@@ -18,7 +18,7 @@ use crate::domain::people::Phone;
 
 /// Most clients in a map; about a megabyte.
 pub(super) const CLIENTS_MAX: usize = 16_384;
-/// The period of a limit.
+/// The period of most limits.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A client: the bits of an IPv4 address, or of the /64 of an IPv6 address.
@@ -50,6 +50,8 @@ impl ClientId {
 pub struct RateLimit {
     /// The time after which one more request is allowed.
     interval: Duration,
+    /// The time in which a used allowance comes back.
+    period: Duration,
     clients_max: usize,
     /// When a client has its whole allowance again.
     full_at: Mutex<HashMap<ClientId, Instant>>,
@@ -58,8 +60,14 @@ pub struct RateLimit {
 impl RateLimit {
     /// `per_min` requests in a minute; 0 counts as 1.
     pub fn per_minute(per_min: u32) -> Self {
+        Self::new(per_min, MINUTE)
+    }
+
+    /// `most` requests, or other units, in `period`; 0 counts as 1.
+    pub fn new(most: u32, period: Duration) -> Self {
         Self {
-            interval: MINUTE / per_min.max(1),
+            interval: period / most.max(1),
+            period,
             clients_max: CLIENTS_MAX,
             full_at: Mutex::default(),
         }
@@ -69,15 +77,16 @@ impl RateLimit {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the client will have its whole allowance again if it makes one more request at `now`.
-    fn full_after_one(
+    /// When the client will have its whole allowance again if it makes `count` more requests at `now`.
+    fn full_after(
         &self,
         full_at: &HashMap<ClientId, Instant>,
         client: ClientId,
+        count: u32,
         now: Instant,
     ) -> Result<Instant, Refusal> {
-        let full = full_at.get(&client).map_or(now, |at| (*at).max(now)) + self.interval;
-        let early = full.duration_since(now).saturating_sub(MINUTE);
+        let full = full_at.get(&client).map_or(now, |at| (*at).max(now)) + self.interval * count;
+        let early = full.duration_since(now).saturating_sub(self.period);
         match early {
             Duration::ZERO => Ok(full),
             early => Err(Refusal::RateLimited(whole_secs(early))),
@@ -89,7 +98,7 @@ impl RateLimit {
     /// # Errors
     /// As `take`.
     pub fn check(&self, client: ClientId, now: Instant) -> Result<(), Refusal> {
-        self.full_after_one(&self.full_at(), client, now).map(drop)
+        self.full_after(&self.full_at(), client, 1, now).map(drop)
     }
 
     /// Counts one request of this client at `now`.
@@ -97,8 +106,16 @@ impl RateLimit {
     /// # Errors
     /// `RateLimited`, with the time until the next allowed request. Nothing was counted.
     pub fn take(&self, client: ClientId, now: Instant) -> Result<(), Refusal> {
+        self.take_many(client, 1, now)
+    }
+
+    /// Counts `count` requests, or other units, of this client at `now`: all of them, or none.
+    ///
+    /// # Errors
+    /// As `take`.
+    pub fn take_many(&self, client: ClientId, count: u32, now: Instant) -> Result<(), Refusal> {
         let mut full_at = self.full_at();
-        let full = self.full_after_one(&full_at, client, now)?;
+        let full = self.full_after(&full_at, client, count, now)?;
         if full_at.len() >= self.clients_max {
             full_at.retain(|_, at| *at > now);
         }
@@ -203,6 +220,18 @@ mod tests {
         assert_eq!(limit.take(CLIENT, later), Ok(()));
         assert!(limit.take(CLIENT, later).is_err());
         assert_eq!(limit.take(ClientId(2), now), Ok(()), "another");
+    }
+
+    #[test]
+    fn many_units_are_taken_together_or_not_at_all() {
+        let hour = Duration::from_secs(3_600);
+        let (limit, now) = (RateLimit::new(60, hour), Instant::now());
+
+        assert_eq!(limit.take_many(CLIENT, 40, now), Ok(()));
+        assert!(limit.take_many(CLIENT, 21, now).is_err());
+        assert_eq!(limit.take_many(CLIENT, 20, now), Ok(()));
+        assert_eq!(limit.take(CLIENT, now), Err(Refusal::RateLimited(60)));
+        assert_eq!(limit.take_many(CLIENT, 60, now + hour), Ok(()));
     }
 
     #[test]

@@ -114,7 +114,11 @@ impl Change {
             rows.add(audit_log::row(entry, now));
         }
         if let Some(delivery) = &self.delivery {
-            let line = journal::delivery_row(delivery, self.decision.outcome);
+            let mut delivery = delivery.clone();
+            if self.decision.effect.changes_nothing() {
+                delivery = delivery.without_surplus();
+            }
+            let line = journal::delivery_row(&delivery, self.decision.outcome);
             rows.add_delivery(line, delivery.received);
         }
         Ok(rows)

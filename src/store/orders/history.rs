@@ -40,6 +40,9 @@ const DELIVERIES: &str = "id, received_at, source, word, amount, proof, outcome,
 const DISCONNECTS: &str =
     "router, reason, state, attempts, result, last_error, created_at, sent_at FROM outbox_messages";
 const REMARKS: &str = "at, level = 'alert' AS is_alert, summary FROM order_events";
+/// More than an order can have by mistake.
+const ALERTS: &str = "SELECT kind, summary FROM order_events \
+     WHERE order_id = $1 AND level = 'alert' ORDER BY id DESC LIMIT 100";
 const ACTS: &str = "at, operator, action, subject, detail FROM audit_events";
 
 /// Reads a struct of the domain, which knows no database, from columns with the names of its fields.
@@ -63,6 +66,14 @@ from_columns!(OperatorAction: at, operator, action, subject, detail);
 from_columns!(FormerCode: code, issued_at);
 
 impl Store {
+    /// Kind and sentence of the newest alerts in an order's timeline.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn alerts_of(&self, order_id: OrderId) -> Result<Vec<(String, String)>> {
+        sql::tuples(&self.db(), ALERTS, [order_id.0.into()]).await
+    }
+
     /// Everything that the database has of an order. `None` if there is no such order.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod transitions;
 mod trouble;
 mod unclear;
 mod unverified;
+mod without_key;
 
 /// One row of the journal.
 #[derive(Clone, PartialEq, Eq)]

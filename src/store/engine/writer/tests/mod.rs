@@ -247,6 +247,7 @@ fn change(payment: &Payment, outcome: Outcome, effect: Effect) -> Change {
             received: std::time::Instant::now(),
             content_type: None,
             body: "{}".into(),
+            is_surplus: false,
         }),
         audit: None,
         check_at: None,
