@@ -254,11 +254,14 @@ impl Shop {
         .await;
         let code = self.code_of(&orders[0]).await;
         self.type_code(&code).await;
-        let at = "2026-11-01T08:00:00+00:00";
+        let now = match self.database.kind {
+            Kind::Sqlite => "CAST(strftime('%s', 'now') AS integer)",
+            Kind::Postgres => "now()",
+        };
         let online = format!(
             "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, \
              acctupdatetime, callingstationid, calledstationid, acctterminatecause) \
-             VALUES ('s1', 'u1', '{code}', '10.0.0.1', '{at}', '{at}', '5E-C1-7A-{}', '', '')",
+             VALUES ('s1', 'u1', '{code}', '10.0.0.1', {now}, {now}, '5E-C1-7A-{}', '', '')",
             DEVICE[0]
         );
         assert_eq!(self.database.execute(&online).await, 1);

@@ -234,13 +234,14 @@ async fn a_full_name_in_the_rows_of_others_is_erased_and_counted(kind: Kind) {
 
     assert_eq!(
         (&answer["mentions"], &answer["common_names"]),
-        (&json!(2), &json!(0))
+        (&json!(3), &json!(0))
     );
     let audited = "SELECT detail FROM audit_events WHERE action = 'erase_customer'";
     assert_eq!(
         app.database.text(audited).await.unwrap(),
         format!(
-            "{REASON}; 1 rows of others in audit_events; 1 rows of others in webhook_deliveries"
+            "{REASON}; 1 rows of others in audit_events; 1 rows of others in payments; \
+             1 rows of others in webhook_deliveries"
         )
     );
     let found = app.database.tables_with("isanga").await;
