@@ -230,9 +230,9 @@ impl From<RetentionError> for Problem {
         match cause {
             RetentionError::Store(cause) => cause.into(),
             RetentionError::Archive(cause) => {
-                error!(%cause, "a customer is erased from the database but not from the archive");
+                error!(%cause, "a customer is not erased from the archive");
                 Code::Internal.detail(
-                    "erased from the database, but retention.archive_dir cannot be written: ask again",
+                    "the archive still has this customer, because retention.archive_dir cannot be read or written: ask again",
                 )
             }
         }

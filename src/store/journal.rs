@@ -116,6 +116,16 @@ pub struct JournalRow {
 }
 
 impl Store {
+    /// Whether the order was paid in a sandbox only, before this database became one of live mode.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn was_adopted(&self, order_id: OrderId) -> Result<bool> {
+        let adopted = "SELECT COUNT(*) FROM order_events WHERE order_id = $1 AND kind = 'adopted'";
+        let remarks = sql::tuple(&self.db(), adopted, [order_id.0.into()]).await?;
+        Ok(remarks.unwrap_or(0_i64) > 0)
+    }
+
     /// Journals a delivery that changed nothing, and the act of the operator if it is a replay. The
     /// same commit makes the order `check` due for a status check.
     ///

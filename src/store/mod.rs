@@ -38,6 +38,7 @@ mod doctor;
 mod engine;
 mod error;
 mod journal;
+mod mentions;
 mod operators;
 mod orders;
 mod outbox;

@@ -1,17 +1,15 @@
 //! Erases a customer who asks for it (Tanzania's Personal Data Protection Act, 2022). What
 //! bookkeeping needs stays: the numbers, amounts and times of invoices.
 //!
-//! Rows of the customer's own orders are found by their keys. The person may also be named elsewhere, as
-//! in deliveries about other orders, the audit log, or notes on printed vouchers. Those tables are read
-//! a slice at a time and before the transaction, so that a sale waits for no search; asking for the
-//! erasure again finds what was written in between.
+//! Rows of the customer's own orders are found by their keys. The person may also be named elsewhere
+//! (`mentions.rs`).
 //!
 //! # Invariants
 //! One alias takes the place of the phone everywhere, so that rows that belong together still do, and
 //! unique keys and references hold.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use uuid::Uuid;
 
 use super::engine::sql;
@@ -23,11 +21,6 @@ use super::{AuditEntry, Store};
 use crate::domain::order::{OrderId, Status};
 use crate::domain::people::{Person, Phone};
 
-/// Rows of a slice.
-const SLICE: u64 = 500;
-/// The only searched column that is not text: what ZenoPay sent.
-const BODY: &str = "body";
-
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
@@ -37,6 +30,10 @@ pub struct Erased {
     pub vouchers: usize,
     /// SMS that were sent or queued.
     pub sms: u64,
+    /// Rows of others that named the person.
+    pub mentions: u64,
+    /// Rows of others that have the person's name and keep it: it is so common that it is not searched for.
+    pub common_names: u64,
 }
 
 /// The result of an erasure.
@@ -48,32 +45,9 @@ pub enum Erasure {
     StillOpen,
 }
 
-/// A table, its columns that may name the person, and the SQL value that such a column gets; if the
-/// value is `None`, the row is deleted.
-#[derive(Clone, Copy)]
-struct Table(&'static str, &'static [&'static str], Option<&'static str>);
-
-const ERASED: Option<&str> = Some("'erased'");
-const DELIVERY: &[&str] = &["order_id", "word", "reference", "content_type", BODY];
-/// What a gateway said of the payer, also of other phones' payments.
-const PAYER: &[&str] = &["payer_msisdn", "reference", "transid", "channel"];
-const LOG_IN: &[&str] = &["username", "pass", "reply"];
-
-const TABLES: [Table; 7] = [
-    Table("webhook_deliveries", DELIVERY, ERASED),
-    Table("audit_events", &["subject", "detail"], ERASED),
-    Table("order_events", &["summary", "reference"], ERASED),
-    Table("voucher_batches", &["note"], ERASED),
-    Table("radpostauth", LOG_IN, None),
-    Table("gateway_calls", &["answer", "detail"], ERASED),
-    Table("payments", PAYER, Some("NULL")),
-];
-
-/// Table, number of the row, and the column that names the person.
-type Mention = (Table, i64, &'static str);
-
 impl Store {
-    /// Erases a phone, and the person who has it. The subject of the audit line is the alias.
+    /// Erases a phone, and the person who has it. The subject of the audit line is the alias, and its detail
+    /// counts the rows of others. `archived` are the bodies of others in the archive that have only the name.
     ///
     /// # Errors
     /// As `Store::transaction`.
@@ -82,25 +56,40 @@ impl Store {
         phone: Phone,
         operator: String,
         reason: String,
+        archived: u64,
     ) -> Result<Erasure> {
         let person = self.person(&phone).await?;
-        let mentions = self.mentions(&person).await?;
+        let own = self.orders_of_phone(&phone).await?.into_iter().collect();
+        let mentions = self.mentions(&person, &own, archived).await?;
+        let (others, common_names) = (mentions.of_others(), mentions.common_names);
+        let mut detail = reason;
+        for (table, rows) in &others {
+            detail += &format!("; {rows} rows of others in {table}");
+        }
+        if common_names > 0 {
+            detail += &format!("; the name stays in {common_names} rows of others");
+        }
         let audit = AuditEntry {
             operator,
             action: "erase_customer",
             order_id: None,
             subject: format!("erased-{}", Uuid::new_v4().simple()),
-            detail: Some(reason),
+            detail: Some(detail),
         };
         let now = self.clock().now();
         let erased = self.transaction_if(move |txn| {
             Box::pin(async move {
                 let erased = erase(txn, &phone, &audit.subject, now).await?;
-                if erased.is_some() {
-                    audit_log::insert(txn, &audit, now).await?;
-                    erase_mentions(txn, mentions).await?;
-                }
-                Ok(erased)
+                let Some(erased) = erased else {
+                    return Ok(None);
+                };
+                audit_log::insert(txn, &audit, now).await?;
+                mentions.erase(txn).await?;
+                Ok(Some(Erased {
+                    mentions: others.values().sum(),
+                    common_names,
+                    ..erased
+                }))
             })
         });
         Ok(erased.await?.map_or(Erasure::StillOpen, Erasure::Done))
@@ -117,42 +106,6 @@ impl Store {
             sql::tuples(&self.db(), names, [phone.international().into()]).await?;
         Ok(Person::new(phone, names.iter().map(String::as_str)))
     }
-
-    async fn mentions(&self, person: &Person) -> Result<Vec<Mention>> {
-        let (db, mut mentions) = (self.db(), Vec::new());
-        for table in TABLES {
-            let Table(name, columns, _) = table;
-            let query = format!(
-                "SELECT id, {} FROM {name} WHERE id > $1 ORDER BY id LIMIT {SLICE}",
-                columns.join(", ")
-            );
-            let mut after = i64::MIN;
-            loop {
-                let slice = sql::statement(&db, &query, [after.into()]);
-                let rows = db.query_all_raw(slice).await?;
-                let Some(last) = rows.last() else { break };
-                after = last.try_get_by_index(0)?;
-                for row in &rows {
-                    let id = row.try_get_by_index(0)?;
-                    for &column in columns {
-                        if names(person, row, column)? {
-                            mentions.push((table, id, column));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(mentions)
-    }
-}
-
-fn names(person: &Person, row: &QueryResult, column: &str) -> Result<bool> {
-    if column == BODY {
-        let body: Vec<u8> = row.try_get_by(column)?;
-        return Ok(person.is_in_bytes(&body));
-    }
-    let text: Option<String> = row.try_get_by(column)?;
-    Ok(text.is_some_and(|text| person.is_in(&text)))
 }
 
 /// Erases the rows of the customer's orders; `None` if an order is open.
@@ -193,6 +146,7 @@ async fn erase(
         orders: orders.len(),
         vouchers,
         sms,
+        ..Erased::default()
     }))
 }
 
@@ -279,22 +233,4 @@ async fn erase_records(txn: &DatabaseTransaction, order_id: OrderId, alias: &str
     sql::execute(txn, payments, [alias.into(), name()])
         .await
         .map(drop)
-}
-
-async fn erase_mentions(txn: &DatabaseTransaction, mentions: Vec<Mention>) -> Result<()> {
-    for (Table(name, columns, value), id, column) in mentions {
-        // Whichever column of a delivery names the person, its body is deleted too.
-        if columns.contains(&BODY) {
-            let clear = "UPDATE webhook_deliveries SET body = $1 WHERE id = $2";
-            sql::execute(txn, clear, [Vec::<u8>::new().into(), id.into()]).await?;
-        }
-        if column != BODY {
-            let erase = match value {
-                Some(value) => format!("UPDATE {name} SET {column} = {value} WHERE id = $1"),
-                None => format!("DELETE FROM {name} WHERE id = $1"),
-            };
-            sql::execute(txn, &erase, [id.into()]).await?;
-        }
-    }
-    Ok(())
 }

@@ -176,7 +176,10 @@ async fn customers_are_erased_while_a_crowd_of_their_orders_is_sold(kind: Kind) 
 async fn erase(store: &Store, phone: &str) -> Erasure {
     let phone = Phone::read(phone).unwrap();
     let (operator, reason) = ("asha".to_owned(), "asked for".to_owned());
-    store.erase_customer(phone, operator, reason).await.unwrap()
+    store
+        .erase_customer(phone, operator, reason, 0)
+        .await
+        .unwrap()
 }
 
 /// Counted after all connections that may have seen a deadlock have ended.

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { assertClean, launch } from './support/browser.mjs';
-import { held, operator, sold, viewer } from './support/console.mjs';
+import { TOKEN, held, operator, sold, viewer } from './support/console.mjs';
 import { fillPackage, firstCode, logIn, printed } from './support/console-states.mjs';
 import { assertFits } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
@@ -160,6 +160,7 @@ test('a token is shown once, works, and can be ended', async () => {
   await page.goto(server.url('/operator/people'));
   await page.locator('#name').fill('asha');
   await page.locator('#role').selectOption('admin');
+  await page.locator('#proof').fill(TOKEN);
   await page.getByRole('button', { name: 'Make a token' }).click();
   const token = await page.locator('#fresh').innerText();
   const asha = await operator(browser, server, { token });

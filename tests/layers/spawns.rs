@@ -24,7 +24,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("jobs/relay/mod.rs", 1, "one SMS to send, in the round's own set"),
     ("jobs/relay/disconnects.rs", 1, "the sessions of one router to end, in the loop's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
-    ("jobs/retention/mod.rs", 2, "one file, or all of them for an erasure, awaited"),
+    ("jobs/retention/mod.rs", 3, "one file, or all of them for an erasure, counted and changed, awaited"),
     ("observability/telemetry.rs", 2, "one export of traces, awaited, and the last ones, awaited by the stop"),
 
     ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),

@@ -1,6 +1,8 @@
 //! The guest's side in the timeline: SMS, sessions, disconnects.
 
 use super::{Narrator, optional};
+use crate::domain::access::DeviceMac;
+use crate::domain::people::Visibility;
 
 impl Narrator<'_> {
     pub(super) fn texts(&mut self) {
@@ -33,7 +35,7 @@ impl Narrator<'_> {
 
     pub(super) fn sessions(&mut self) {
         for session in &self.history.sessions {
-            let (device, router) = (&session.device, &session.router);
+            let (device, router) = (self.device(&session.device), &session.router);
             if let Some(at) = session.started_at {
                 let summary = format!("device {device} is online through {router}");
                 self.line(at, "session", summary);
@@ -48,6 +50,16 @@ impl Narrator<'_> {
                 );
                 self.line(at, "session", summary);
             }
+        }
+    }
+
+    /// A device's address: with all of it another device could take the session over.
+    fn device(&self, station: &str) -> String {
+        let visibility = self.mask.visibility;
+        match (visibility, DeviceMac::read(station)) {
+            (Visibility::Whole, _) => station.to_owned(),
+            (Visibility::Masked, Ok(mac)) => visibility.device(mac.expose()),
+            (Visibility::Masked, Err(_)) => "(hidden)".to_owned(),
         }
     }
 

@@ -1,5 +1,4 @@
-//! The phone that pays, and how its owner is recognised in text from outside: a webhook's body, an
-//! operator's reason, the user name of a log-in.
+//! The phone that pays.
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
@@ -54,7 +53,7 @@ fn is_subscriber(rest: &str) -> bool {
 
 /// Whether people write this character between the digits of a number, or their address book does: white
 /// space, dashes, dots, brackets, and invisible characters as the marks of the writing direction.
-fn is_separator(c: char) -> bool {
+pub(super) fn is_separator(c: char) -> bool {
     match c {
         '0'..='9' | '+' | 'A'..='Z' | 'a'..='z' => false,
         ' ' | '-' | '.' | '(' | ')' => true,
@@ -73,67 +72,6 @@ fn is_separator(c: char) -> bool {
 }
 
 hidden_debug!(Phone);
-
-/// Shorter names are shared by many people; text that is not about this person's orders is searched
-/// for longer ones only.
-const NAME_MIN: usize = 8;
-
-/// A phone and the names that were given with it. `Debug` hides both.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Person {
-    /// The nine digits that every spelling of the phone has.
-    subscriber: String,
-    /// In lower case.
-    names: Vec<String>,
-}
-
-hidden_debug!(Person);
-
-impl Person {
-    /// A phone and the names that its orders were made with.
-    pub fn new<'a>(phone: &Phone, names: impl IntoIterator<Item = &'a str>) -> Self {
-        let names = names.into_iter().map(|name| spaced(name.trim()));
-        let long = names.filter(|name| name.chars().count() >= NAME_MIN);
-        Self {
-            subscriber: phone.national()[1..].to_owned(),
-            names: long.collect(),
-        }
-    }
-
-    /// Whether the text has the phone, however it is spaced, or one of the names.
-    pub fn is_in(&self, text: &str) -> bool {
-        let has_name = || {
-            let text = spaced(text);
-            self.names.iter().any(|name| text.contains(name))
-        };
-        has_digits(text, &self.subscriber) || has_name()
-    }
-
-    /// The same for bytes that need not be text.
-    pub fn is_in_bytes(&self, bytes: &[u8]) -> bool {
-        self.is_in(&String::from_utf8_lossy(bytes))
-    }
-}
-
-/// In lower case, with the encoded spaces of forms and URLs decoded.
-fn spaced(text: &str) -> String {
-    text.to_lowercase().replace("%20", " ").replace('+', " ")
-}
-
-/// Whether the text has these digits in a row, apart from separators of phone numbers.
-fn has_digits(text: &str, wanted: &str) -> bool {
-    let mut run = String::new();
-    for c in text.chars() {
-        match c {
-            '0'..='9' => run.push(c),
-            '/' => {}
-            _ if is_separator(c) => {}
-            _ if run.contains(wanted) => return true,
-            _ => run.clear(),
-        }
-    }
-    run.contains(wanted)
-}
 
 #[cfg(test)]
 mod tests {
@@ -230,45 +168,6 @@ mod tests {
                 prop_assert_eq!(Phone::read(phone.international()), Ok(phone.clone()));
                 prop_assert_eq!(Phone::read(&phone.national()), Ok(phone));
             }
-        }
-    }
-
-    fn person() -> Person {
-        let phone = Phone::read("0712345678").unwrap();
-        Person::new(&phone, ["Zuhura Kisanga", "Asha"])
-    }
-
-    #[test]
-    fn a_phone_is_recognised_in_every_spelling() {
-        for text in [
-            "0712345678",
-            "+255712345678",
-            "call 0712 345 678 please",
-            r#"{"msisdn":"255-712-345-678"}"#,
-            "msisdn=%2B255712345678&x=1",
-            "\u{202a}+255\u{a0}(0)712\u{2212}345\u{200b}678\u{202c}",
-            "0712/345/678",
-            "ref 90712345678",
-        ] {
-            assert!(person().is_in(text), "{text}");
-        }
-        for text in ["", "071234567", "0712345, 678", "712345679", "0712a345678"] {
-            assert!(!person().is_in(text), "{text}");
-        }
-        assert!(person().is_in_bytes(b"\xff 0712345678"));
-    }
-
-    #[test]
-    fn a_whole_name_is_recognised_and_a_short_one_is_not() {
-        for text in [
-            "for ZUHURA kisanga.",
-            "name=Zuhura+Kisanga",
-            "Zuhura%20Kisanga",
-        ] {
-            assert!(person().is_in(text), "{text}");
-        }
-        for text in ["Asha", "Zuhura", "Kisanga"] {
-            assert!(!person().is_in(text), "{text}");
         }
     }
 }

@@ -2,9 +2,9 @@
 //! an admin resets what another has lost.
 //!
 //! # Invariants
-//! A session that somebody finds open is not enough to keep access: a new password, an authenticator and
-//! another token need the password or a token, and without the authenticator a code of it. An admin's own
-//! access is changed in this way alone.
+//! A session that somebody finds open is not enough to keep access: a new password, an authenticator, another
+//! token, another operator and what an admin makes for another operator need the password or a token, and to
+//! be without the authenticator a code of it. An admin's own access is changed in this way alone.
 
 use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;

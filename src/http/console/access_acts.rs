@@ -86,6 +86,12 @@ impl Other {
     /// # Errors
     /// Why it was not done.
     pub async fn perform(self, name: &str, form: &Form, caller: &Caller) -> Result<Done, Problem> {
+        if matches!(
+            self,
+            Self::ResetPassword | Self::ResetFactor | Self::AddToken
+        ) {
+            prove(form, caller).await?;
+        }
         match self {
             Self::ResetPassword => reset_password(name, caller).await,
             Self::ResetFactor => {
@@ -113,7 +119,7 @@ fn entry(action: &'static str, name: &str, detail: Option<String>, caller: &Call
 
 /// The operator's own password or a token. After a log-in with a password that an admin has made there is
 /// neither; that log-in itself is the proof.
-async fn prove(form: &Form, caller: &Caller) -> Result<(), Problem> {
+pub(super) async fn prove(form: &Form, caller: &Caller) -> Result<(), Problem> {
     if caller.visitor.must_change {
         return Ok(());
     }

@@ -1,13 +1,18 @@
 //! Operators with their tokens, and the audit log of what they did.
 
-use actix_web::web;
+use actix_web::{ResponseError, web};
 use askama::Template;
 
-use super::{Caller, Code, Form, Page, PageContext, Problem, Section, next_page, refused, shown};
+use super::access_acts::prove;
+use super::{
+    Caller, Code, Form, Page, PageContext, Problem, Section, html, next_page, refused, shown,
+};
 use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
 use crate::http::operators::cursor_of;
+use crate::http::pages::retry_after;
 use crate::store::{AuditLine, KnownOperator};
+use crate::web::format::capitalised;
 
 /// Lines of the audit log per page.
 const PAGE: u64 = 100;
@@ -61,6 +66,9 @@ pub async fn show(caller: Caller) -> Page {
 
 /// Adds an operator. Only this answer shows the token.
 pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
+    if let Err(problem) = prove(&form, &caller).await {
+        return unproven(problem, &caller).await;
+    }
     let fault = match new_operator(&form) {
         Ok(operator) => {
             let name = operator.name.clone();
@@ -77,6 +85,16 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
     };
     let page = OperatorsPage::of(&caller, None, Some(fault)).await?;
     Ok(refused(&page))
+}
+
+async fn unproven(problem: Problem, caller: &Caller) -> Page {
+    let Some(why) = &problem.detail else {
+        return Err(problem);
+    };
+    let fault = Some(format!("{}.", capitalised(why)));
+    let page = OperatorsPage::of(caller, None, fault).await?;
+    let answer = html(problem.status_code(), &page);
+    Ok(retry_after(answer, problem.retry_after_secs))
 }
 
 fn new_operator(form: &Form) -> Result<Operator, String> {

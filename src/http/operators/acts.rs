@@ -97,6 +97,10 @@ pub struct ErasedCounts {
     orders: usize,
     vouchers: usize,
     sms: u64,
+    /// Rows of others that named the customer.
+    mentions: u64,
+    /// Rows of others that have the customer's name and keep it, because more than twenty have it.
+    common_names: u64,
 }
 
 impl OrderState {
@@ -119,6 +123,7 @@ impl OrderState {
     params(("id" = i64, Path, description = "The delivery's number in the journal")),
     responses(
         (status = 200, description = "Handled again, and journalled with source `replay`", body = OrderState),
+        (status = 409, description = "`invalid_transition`: the sandbox has made the payment"),
         (status = 400, description = "`malformed_webhook`: it still cannot be read"),
         (status = 404, description = "`not_found`: no such delivery; `order_not_found`: it is about no order of ours")))]
 pub async fn replay(id: web::Path<String>, caller: Caller) -> Answer {
@@ -280,6 +285,8 @@ pub async fn erase(payload: web::Payload, caller: Caller) -> Answer {
             orders: erased.orders,
             vouchers: erased.vouchers,
             sms: erased.sms,
+            mentions: erased.mentions,
+            common_names: erased.common_names,
         })),
         Erasure::StillOpen => Err(Code::InvalidTransition
             .detail("an order of this customer still waits for money or for an operator")),

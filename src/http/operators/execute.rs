@@ -152,10 +152,17 @@ pub fn order_subject(order_id: OrderId) -> String {
 /// Handles a journalled delivery again.
 ///
 /// # Errors
-/// A 404 if its body was deleted, or the actor's failure.
+/// A 404 if its body was deleted, a 409 if it was simulated, or the actor's failure.
 pub async fn replay(row: &JournalRow, caller: &Caller) -> Result<Handled, Problem> {
     let body = caller.api.store.journalled_body(row.id).await?;
     let body = body.ok_or(Code::NotFound)?;
+    let order_id = row.order_id.as_deref().and_then(|id| id.parse().ok());
+    if let Some(order_id) = order_id
+        && caller.api.store.was_adopted(order_id).await?
+    {
+        return Err(Code::InvalidTransition
+            .detail("the sandbox has made this payment, so it is no evidence of money"));
+    }
     let audit = caller.audit_entry("replay", format!("webhook {}", row.id), None);
     Ok(caller.api.orders.replay(row, body, audit).await?)
 }

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, SecondsFormat};
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,29 @@ fn write_lines(path: &Path, lines: impl Iterator<Item = Archived>) -> io::Result
     fs::rename(unfinished, path)
 }
 
+/// Why a line is about a person.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    OwnOrder,
+    Phone,
+    /// The name only, in a body about another order.
+    Name,
+}
+
+/// How many bodies about other orders have the person's name and not the phone.
+///
+/// # Errors
+/// If a file cannot be read.
+pub(super) fn named(folder: &Path, person: &Person, orders: &HashSet<String>) -> io::Result<u64> {
+    let mut named = 0;
+    for path in files(folder)? {
+        let deliveries = read(&path)?;
+        let about = deliveries.iter().map(|it| it.about(person, orders));
+        named += about.filter(|about| *about == Some(About::Name)).count() as u64;
+    }
+    Ok(named)
+}
+
 /// Removes a person from the archive: the bodies of webhooks about `orders` (spelled as in the
 /// journal), and of those that name the person. A file without any is not changed. Returns how many
 /// bodies there were.
@@ -101,15 +124,11 @@ fn write_lines(path: &Path, lines: impl Iterator<Item = Archived>) -> io::Result
 /// If a file cannot be read or written; calling it again does the rest.
 pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -> io::Result<u64> {
     let mut forgotten = 0;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|it| it != "jsonl") {
-            continue;
-        }
+    for path in files(folder)? {
         let mut deliveries = read(&path)?;
         let found = deliveries
             .iter_mut()
-            .filter(|it| it.is_about(person, orders))
+            .filter(|it| it.about(person, orders).is_some())
             .map(Archived::forget)
             .count();
         if found > 0 {
@@ -121,17 +140,31 @@ pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -
     Ok(forgotten)
 }
 
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        files.push(entry?.path());
+    }
+    files.retain(|path| path.extension().is_some_and(|it| it == "jsonl"));
+    Ok(files)
+}
+
 impl Archived {
-    fn is_about(&self, person: &Person, orders: &HashSet<String>) -> bool {
-        let is_in = |text: &Option<String>| text.as_deref().is_some_and(|it| person.is_in(it));
-        let binary = || hex::decode(self.body_hex.as_deref()?).ok();
+    fn about(&self, person: &Person, orders: &HashSet<String>) -> Option<About> {
         let has_body = self.body.is_some() || self.body_hex.is_some();
-        let is_theirs = self.order_id.as_ref().is_some_and(|it| orders.contains(it));
-        (is_theirs && has_body)
-            || is_in(&self.body)
-            || is_in(&self.order_id)
-            || is_in(&self.content_type)
-            || binary().is_some_and(|it| person.is_in_bytes(&it))
+        if has_body && self.order_id.as_ref().is_some_and(|it| orders.contains(it)) {
+            return Some(About::OwnOrder);
+        }
+        let binary = self.body_hex.as_ref().and_then(|it| hex::decode(it).ok());
+        let binary = binary.map(|it| String::from_utf8_lossy(&it).into_owned());
+        let mut bodies = [self.body.as_ref(), binary.as_ref()].into_iter().flatten();
+        let more = [self.order_id.as_ref(), self.content_type.as_ref()];
+        let mut texts = bodies.clone().chain(more.into_iter().flatten());
+        if texts.any(|text| person.has_phone_in(text)) {
+            return Some(About::Phone);
+        }
+        let is_named = bodies.any(|body| person.has_name_in(body));
+        is_named.then_some(About::Name)
     }
 
     fn forget(&mut self) {

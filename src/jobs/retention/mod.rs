@@ -5,6 +5,7 @@
 //! # Invariants
 //! With an archive, a body is deleted only after the file that has it is synced to disk.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,8 +117,8 @@ impl Retention {
     /// Erases a customer: from the database first, and then from the archive.
     ///
     /// # Errors
-    /// If the database cannot be written, nothing is erased; if the archive cannot, only the archive
-    /// still has the customer, and another attempt erases them there.
+    /// If the database cannot be written or the archive cannot be read, nothing is erased; if the archive
+    /// cannot be written, only the archive still has the customer, and another attempt erases them there.
     pub async fn erase_customer(
         &self,
         phone: Phone,
@@ -127,11 +128,21 @@ impl Retention {
         let _moving = self.moving.lock().await;
         let person = self.store.person(&phone).await?;
         let orders = self.store.orders_of_phone(&phone).await?;
-        let done = self.store.erase_customer(phone, operator, reason).await?;
-        if let (Erasure::Done(_), Some(folder)) = (done, self.archive.clone())
-            && folder.exists()
-        {
-            let orders = orders.iter().map(ToString::to_string).collect();
+        let orders: HashSet<String> = orders.iter().map(ToString::to_string).collect();
+        let archive = self.archive.clone().filter(|folder| folder.exists());
+        let mut named = 0;
+        if let Some(folder) = archive.clone() {
+            let (person, orders) = (person.clone(), orders.clone());
+            let counted = spawn_blocking(move || archive::named(&folder, &person, &orders)).await;
+            named = counted.map_err(io::Error::other)??;
+        }
+        let store = &self.store;
+        let done = store.erase_customer(phone, operator, reason, named).await?;
+        if let (Erasure::Done(erased), Some(folder)) = (done, archive) {
+            let person = match erased.common_names {
+                0 => person,
+                _ => person.without_names(),
+            };
             let erased = spawn_blocking(move || archive::forget(&folder, &person, &orders)).await;
             let bodies = erased.map_err(io::Error::other)??;
             info!(bodies, "a customer was erased from the archive");

@@ -5,6 +5,7 @@ use entities::operator_sessions;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DatabaseTransaction, EntityTrait};
 
+use super::audit_log::{self, AuditEntry};
 use super::people::enabled;
 use super::tokens::{Fingerprint, fresh_token};
 use crate::domain::people::Secret;
@@ -45,7 +46,7 @@ pub struct Opening<'a> {
     pub browser: &'a Browser,
 }
 
-/// Opens a session.
+/// Opens a session, with a line in the audit log.
 pub async fn open(
     txn: &DatabaseTransaction,
     opening: Opening<'_>,
@@ -78,6 +79,16 @@ pub async fn open(
     operator_sessions::Entity::insert(row)
         .exec_without_returning(txn)
         .await?;
+    let how = opening.token.map_or("password", |_| "token");
+    let (network, family) = (&browser.network, &browser.family);
+    let audit = AuditEntry {
+        operator: opening.operator.to_owned(),
+        action: "log_in",
+        order_id: None,
+        subject: format!("operator {}", opening.operator),
+        detail: Some(format!("by {how}, from {network}, {family}")),
+    };
+    audit_log::insert(txn, &audit, now).await?;
     Ok(session)
 }
 

@@ -80,6 +80,10 @@ impl Store {
                 let mut row = row_of(&new);
                 row.id = Set(id);
                 let row = nas::Entity::update(row).exec(txn).await?;
+                let audit = AuditEntry {
+                    detail: changes(&old, &row),
+                    ..audit
+                };
                 let share = "UPDATE nas SET secret = $1 WHERE nasname = $2";
                 let values = [row.secret.as_str().into(), row.nasname.as_str().into()];
                 sql::execute(txn, share, values).await?;
@@ -182,6 +186,23 @@ fn row_of(new: &NewRouter) -> nas::ActiveModel {
         range_last: Set(last),
         ..Default::default()
     }
+}
+
+/// The names of the values that have changed. A value may be a secret.
+fn changes(old: &nas::Model, new: &nas::Model) -> Option<String> {
+    let names = [
+        ("address", old.nasname != new.nasname),
+        ("name", old.shortname != new.shortname),
+        ("identifier", old.identifier != new.identifier),
+        ("type", old.nas_type != new.nas_type),
+        ("secret", old.secret != new.secret),
+        ("coa_port", old.ports != new.ports),
+        ("require_message_auth", old.require_ma != new.require_ma),
+    ];
+    let changed: Vec<&str> = (names.iter().filter(|(_, is_new)| *is_new))
+        .map(|(name, _)| *name)
+        .collect();
+    (!changed.is_empty()).then(|| format!("changed: {}", changed.join(", ")))
 }
 
 /// The line of the audit log, in the transaction that changes the router.

@@ -168,6 +168,34 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
         .json();
     assert_eq!(status["payment_status"], "COMPLETED");
     assert_eq!(status["voucher_code"], json!(real_code));
+    assert_no_replay_sells(&database, &process).await;
+}
+
+/// What the sandbox has sent is no evidence of money, and neither is its replay.
+async fn assert_no_replay_sells(database: &TestDatabase, process: &Process) {
+    let vouchers = "SELECT COUNT(*) FROM vouchers";
+    let before = database.count(vouchers).await;
+    let adopted = match database.kind {
+        Kind::Sqlite => "SELECT lower(hex(order_id)) FROM order_events WHERE kind = 'adopted'",
+        Kind::Postgres => {
+            "SELECT replace(CAST(order_id AS text), '-', '') FROM order_events WHERE kind = 'adopted'"
+        }
+    };
+    let proven = format!(
+        "SELECT CAST(id AS text) FROM webhook_deliveries WHERE proof IS NOT NULL \
+         AND replace(order_id, '-', '') IN ({adopted}) ORDER BY id"
+    );
+    let deliveries = database.texts(&proven).await;
+    assert!(deliveries.len() > 3, "{deliveries:?}");
+    for delivery in deliveries {
+        let path = format!("/api/v1/operator/webhooks/{delivery}/replay");
+        let replay = http_client().post(format!("{}{path}", process.base));
+        let replay = replay.bearer_auth(TOKEN).json(&json!({}));
+        Answer::of(replay.send().await.unwrap())
+            .await
+            .assert_problem(409, "invalid_transition");
+    }
+    assert_eq!(database.count(vouchers).await, before);
 }
 
 /// Only the customer of the real payment has paid.

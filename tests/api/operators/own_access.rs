@@ -7,6 +7,8 @@ use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
     a_new_password_ends_the_other_sessions_and_needs_the_old_one,
+    a_session_alone_gives_access_to_nobody,
+    each_log_in_is_in_the_audit_log,
     a_password_made_by_an_admin_opens_one_session_which_must_set_another,
     operators_see_and_end_their_sessions_and_an_admin_those_of_others,
 }
@@ -91,6 +93,73 @@ async fn a_new_password_ends_the_other_sessions_and_needs_the_old_one(kind: Kind
     assert!(refused.header("retry-after").is_some());
 }
 
+/// An admin left the browser open. What would outlast the session needs more than it.
+async fn a_session_alone_gives_access_to_nobody(kind: Kind) {
+    let app = start(kind).await;
+    app.add_operator("vera", Role::Viewer).await;
+    let factor = "UPDATE operators SET totp_confirmed = true, totp_secret = 'JBSWY3DPEHPK3PXP' WHERE name = 'vera'";
+    app.database.execute(factor).await;
+    let gate = gate(&app).await;
+    let asha = log_in(&gate, RIGHT, browser(None)).await.1.unwrap();
+    let people = "/operator/people";
+    let vera = "/operator/people/vera";
+    let forms: [(&str, &[(&str, &str)]); 4] = [
+        (people, &[("name", "ghost"), ("role", "admin")]),
+        (vera, &[("act", "add-token"), ("label", "mine")]),
+        (vera, &[("act", "reset-password")]),
+        (vera, &[("act", "reset-factor")]),
+    ];
+    let access = "SELECT (SELECT COUNT(*) FROM operators) * 100 + (SELECT COUNT(*) FROM operator_tokens) * 10 \
+         + (SELECT COUNT(*) FROM operators WHERE totp_confirmed)";
+    let before = app.database.count(access).await;
+
+    for (path, fields) in forms {
+        let page = visit(&app, &asha, path).await.text;
+        assert!(page.contains("name=\"proof\""), "{page}");
+        for proof in ["", "wrong"] {
+            let form = [fields, &[("proof", proof)]].concat();
+            let refused = submit(&app, &asha, path, &form).await;
+            assert_eq!(refused.status, 403, "{fields:?} {proof}");
+            let why = "This is neither your password nor a token of yours";
+            assert!(refused.text.contains(why), "{}", refused.text);
+        }
+    }
+
+    assert_eq!(app.database.count(access).await, before);
+    let changed =
+        "SELECT COUNT(*) FROM audit_events WHERE action NOT IN ('log_in', 'set_password')";
+    assert_eq!(app.database.count(changed).await, 0);
+    for (path, fields) in forms {
+        let form = [fields, &[("proof", PASSWORD)]].concat();
+        let done = submit(&app, &asha, path, &form).await;
+        assert!(
+            [200, 303].contains(&done.status),
+            "{fields:?}: {}",
+            done.text
+        );
+    }
+}
+
+async fn each_log_in_is_in_the_audit_log(kind: Kind) {
+    let app = start(kind).await;
+    let token = app.add_operator("vera", Role::Viewer).await;
+    let gate = gate(&app).await;
+
+    log_in(&gate, RIGHT, browser(None)).await.1.unwrap();
+    log_in(&gate, ("asha", "wrong", ""), browser(None)).await;
+    read(gate.log_in(&token, browser(None)).await.unwrap())
+        .1
+        .unwrap();
+
+    let audited = "SELECT operator || ' ' || subject || ' ' || detail FROM audit_events \
+         WHERE action = 'log_in' ORDER BY id";
+    let expected = [
+        "asha operator asha by password, from 192.0.2.1, Firefox, Linux",
+        "vera operator vera by token, from 192.0.2.1, Firefox, Linux",
+    ];
+    assert_eq!(app.database.texts(audited).await, expected);
+}
+
 async fn a_password_made_by_an_admin_opens_one_session_which_must_set_another(kind: Kind) {
     let app = start(kind).await;
     let vera = app.add_operator("vera", Role::Viewer).await;
@@ -105,6 +174,7 @@ async fn a_password_made_by_an_admin_opens_one_session_which_must_set_another(ki
     assert_eq!(forged.status, 403, "a viewer");
     let own = submit(&app, &asha, "/operator/people/asha", &reset).await;
     assert_eq!(own.status, 403, "an admin's own");
+    let reset = [("act", "reset-password"), ("proof", PASSWORD)];
     let page = submit(&app, &asha, "/operator/people/vera", &reset).await;
     let once = page.text.split("id=\"fresh\">").nth(1).unwrap();
     let once = once.split('<').next().unwrap().to_owned();

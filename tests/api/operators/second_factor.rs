@@ -207,9 +207,10 @@ async fn only_a_code_or_an_admin_switches_it_off(kind: Kind) {
     app.database
         .execute("UPDATE operators SET totp_secret = 'A', totp_confirmed = true")
         .await;
-    let juma = gate.log_in(&juma, browser(None)).await.unwrap();
+    let token = juma;
+    let juma = gate.log_in(&token, browser(None)).await.unwrap();
     let juma = super::read(juma).1.unwrap();
-    let reset = [("act", "reset-factor")];
+    let reset = [("act", "reset-factor"), ("proof", token.as_str())];
     assert_eq!(
         submit(&app, &session, "/operator/people/asha", &reset)
             .await

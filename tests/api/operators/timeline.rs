@@ -207,6 +207,17 @@ async fn a_guests_time_online_is_in_the_timeline(kind: Kind) {
         sessions[0].1,
         "device AA-BB-CC-DD-EE-FF is online through 10.0.0.1"
     );
+    // With all of it another device could take the session over.
+    let viewer = app.add_operator("vera", Role::Viewer).await;
+    let path = format!("/api/v1/operator/orders/{}", &order.id[..8]);
+    let to_viewer = app.get_with(&path, &viewer).await.text;
+    for part in [
+        "device aabbcc****** is online",
+        "device aabbcc****** is offline",
+    ] {
+        assert!(to_viewer.contains(part), "{to_viewer}");
+    }
+    assert!(!to_viewer.contains("DD-EE-FF"), "{to_viewer}");
     assert_eq!(
         sessions[1].1,
         "device AA-BB-CC-DD-EE-FF is offline after 60 min, 250.0 MB down, 1.5 MB up (Session-Timeout)"

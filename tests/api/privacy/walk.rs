@@ -29,6 +29,8 @@ fn every_route_of_the_server_is_walked() {
 
 const PHONE: &str = "0754193826";
 const NAME: &str = "Mwanaidi Kisanga";
+/// The end of a device's address, as the router spells it and as it is read.
+const DEVICE: [&str; 2] = ["0B-44-D9", "0b44d9"];
 const REASON: &str = "marked-reason-of-an-operator";
 const KEY: &str = "zk-4f1d2b8c6a";
 
@@ -250,7 +252,19 @@ impl Shop {
             json!({"reason": REASON, "decision": "refuse"}),
         )
         .await;
-        self.type_code(&self.code_of(&orders[0]).await).await;
+        let code = self.code_of(&orders[0]).await;
+        self.type_code(&code).await;
+        let now = match self.database.kind {
+            Kind::Sqlite => "CAST(strftime('%s', 'now') AS integer)",
+            Kind::Postgres => "now()",
+        };
+        let online = format!(
+            "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, \
+             acctupdatetime, callingstationid, calledstationid, acctterminatecause) \
+             VALUES ('s1', 'u1', '{code}', '10.0.0.1', {now}, {now}, '5E-C1-7A-{}', '', '')",
+            DEVICE[0]
+        );
+        assert_eq!(self.database.execute(&online).await, 1);
         let revoked = self.code_of(&orders[4]).await;
         let revoke = format!("/api/v1/operator/vouchers/{revoked}/revoke");
         assert_eq!(
@@ -322,6 +336,7 @@ async fn no_route_shows_a_viewer_anything_private_and_the_log_has_none(kind: Kin
         REASON.to_owned(),
         KEY.to_owned(),
     ];
+    private.extend(DEVICE.map(str::to_owned));
     private.extend(orders.iter().cloned());
     let codes = shop.database.texts("SELECT code FROM vouchers").await;
     private.extend(codes.iter().cloned());

@@ -16,6 +16,7 @@ on_both_databases! {
     an_invalid_router_is_refused_with_the_reason,
     the_command_line_adds_and_removes_routers,
     an_operator_changes_a_router_by_its_name,
+    the_audit_log_says_which_values_of_a_router_have_changed,
     routers_at_one_address_share_a_secret_and_have_an_identifier_each,
 }
 
@@ -86,6 +87,41 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     let expected = [
         "bootstrap nas_add router 10.0.0.1",
         "bootstrap nas_remove router 10.0.0.1",
+    ];
+    assert_eq!(app.database.texts(log).await, expected);
+}
+
+async fn the_audit_log_says_which_values_of_a_router_have_changed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let new = json!({"address": "10.0.0.1", "name": "bar", "secret": "first-secret"});
+    assert_eq!(add(&app, &new).await.status, 201);
+    for change in [
+        json!({"secret": "second-secret", "require_message_auth": true, "coa_port": 1700}),
+        json!({"address": "10.0.0.2", "type": "opennds", "identifier": "ShopNDS"}),
+        json!({"name": "beach"}),
+        json!({}),
+    ] {
+        let name = if app
+            .database
+            .count("SELECT COUNT(*) FROM nas WHERE shortname = 'bar'")
+            .await
+            == 1
+        {
+            "bar"
+        } else {
+            "beach"
+        };
+        let changed = send(&app, Method::PATCH, &format!("/routers/{name}"), &change).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+    }
+
+    let log =
+        "SELECT COALESCE(detail, '-') FROM audit_events WHERE action = 'nas_change' ORDER BY id";
+    let expected = [
+        "changed: secret, coa_port, require_message_auth",
+        "changed: address, identifier, type",
+        "changed: name",
+        "-",
     ];
     assert_eq!(app.database.texts(log).await, expected);
 }
@@ -222,6 +258,10 @@ async fn an_operator_changes_a_router_by_its_name(kind: Kind) {
         0,
         "one address is no network"
     );
+    let details =
+        "SELECT COALESCE(detail, '-') FROM audit_events WHERE action = 'nas_change' ORDER BY id";
+    let details = app.database.texts(details).await;
+    assert_eq!(details[details.len() - 1], "changed: address");
     remove_all(&app).await;
     let log = "SELECT action FROM audit_events ORDER BY id";
     let expected = [

@@ -3,6 +3,7 @@
 mod archive;
 mod backup;
 mod clients;
+mod erased_names;
 mod erasure;
 mod files;
 mod front_door;

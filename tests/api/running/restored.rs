@@ -23,6 +23,7 @@ on_both_databases! {
     messages_of_a_backup_are_dropped_when_an_admin_decides_so_and_new_sales_send_theirs,
     every_page_of_the_console_says_what_is_held_back_and_links_to_both_actions,
     a_backup_from_before_messages_could_be_held_is_held_too,
+    a_restored_database_gives_no_invoice_number_twice,
     malipo_check_reports_what_is_held_back,
     a_server_that_was_never_restored_holds_nothing_back,
 }
@@ -301,6 +302,27 @@ async fn a_backup_from_before_messages_could_be_held_is_held_too(kind: Kind) {
 
     let held = app.get_as_operator(HOLD).await.json();
     assert_eq!(held["sms_from_backup"], 1, "{held}");
+}
+
+/// A guest who paid after the backup has an invoice that the restored database does not know.
+async fn a_restored_database_gives_no_invoice_number_twice(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let sell = async |app: &TestApp| {
+        let order = app.buy().await;
+        assert_eq!(app.deliver_word(&order, "COMPLETED").await.status, 200);
+        let last = "SELECT number FROM invoices ORDER BY id DESC LIMIT 1";
+        app.database.text(last).await.unwrap()
+    };
+    let restored = TestApp::start_on(backed_up_and_restored(&app.database).await, |_| {}).await;
+
+    let lost = [sell(&app).await, sell(&app).await];
+    let later = sell(&restored).await;
+
+    assert!(!lost.contains(&later), "{lost:?} {later}");
+    let again = backed_up_and_restored(&restored.database).await;
+    let lost = sell(&restored).await;
+    let later = sell(&TestApp::start_on(again, |_| {}).await).await;
+    assert_ne!(lost, later, "after another restore");
 }
 
 async fn malipo_check_reports_what_is_held_back(kind: Kind) {

@@ -165,6 +165,7 @@ export const consoleStates = {
     await page.goto(server.url('/operator/people'));
     await page.locator('#name').fill(`juma${Date.now()}`);
     const answer = answered(page);
+    await page.locator('#proof').fill(TOKEN);
     await page.getByRole('button', { name: 'Make a token' }).click();
     return answer;
   },
