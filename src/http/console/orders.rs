@@ -4,7 +4,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::act::Act;
-use super::format::{ago, money, thousands};
+use super::format::{duration, money, thousands};
 use super::{
     Caller, Code, Facts, Page, PageContext, Section, href, known, next_page, redirect, refused,
     search_fault, shown,
@@ -80,7 +80,7 @@ impl OrderPage {
     fn after(&self, line: &Line) -> String {
         match line.after_ms {
             None => String::new(),
-            Some(ms @ 60_000..) => format!("+{}", ago(ms.unsigned_abs())),
+            Some(ms @ 60_000..) => format!("+{}", duration(ms.unsigned_abs())),
             Some(ms) => format!("+{} ms", thousands(ms)),
         }
     }

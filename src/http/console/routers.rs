@@ -4,7 +4,7 @@ use actix_web::web;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::format::ago;
+use super::format::duration;
 use super::{
     Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,
     refused, shown,
@@ -66,7 +66,7 @@ impl RoutersPage {
             return "never".to_owned();
         };
         let ms = u64::try_from((self.now - *at).num_milliseconds()).unwrap_or(0);
-        format!("{} ago", ago(ms))
+        format!("{} ago", duration(ms))
     }
 
     fn signs(&self, status: &RouterStatus) -> &'static str {

@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::format::{ago, date_time};
+use super::format::{date_time, duration};
 use super::{
     Caller, Facts, Page, PageContext, Problem, Section, known, next_page, refused, search_fault,
     shown,
@@ -35,14 +35,16 @@ impl SessionsPage {
     }
 
     fn span(&self, from: &DateTime<Utc>) -> String {
-        ago(u64::try_from((self.now - *from).num_milliseconds()).unwrap_or(0))
+        duration(u64::try_from((self.now - *from).num_milliseconds()).unwrap_or(0))
     }
 
     fn left(&self, session: &OnlineSession) -> String {
         let secs = session
             .seconds_left
             .and_then(|secs| u64::try_from(secs).ok());
-        secs.map_or("–".to_owned(), |secs| ago(secs.saturating_mul(1_000)))
+        secs.map_or("–".to_owned(), |secs| {
+            duration(secs.saturating_mul(1_000))
+        })
     }
 
     fn mib(&self, session: &OnlineSession) -> String {
