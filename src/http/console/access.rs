@@ -37,12 +37,12 @@ struct AccessPage {
     /// The session of this request.
     here: Option<i64>,
     /// What is shown once.
-    fresh: Done,
+    shown_once: Done,
     fault: Option<String>,
 }
 
 impl AccessPage {
-    async fn of(name: &str, caller: &Caller, fresh: Done) -> Result<Self, Problem> {
+    async fn of(name: &str, caller: &Caller, shown_once: Done) -> Result<Self, Problem> {
         let store = &caller.api.store;
         let is_own = caller.operator().name == name;
         let mut operators = store.operators().await?.into_iter();
@@ -75,7 +75,7 @@ impl AccessPage {
             tokens: store.tokens_of(name).await?,
             sessions: store.sessions_of(name).await?,
             here: caller.visitor.session,
-            fresh,
+            shown_once,
             fault: None,
         })
     }
@@ -152,7 +152,7 @@ async fn answer(name: &str, caller: &Caller, done: Result<Done, Problem>) -> Pag
     match done {
         Ok(Done::Word(word)) => Ok(redirect(&href(&path(name, is_own), &[("done", word)]))),
         Ok(Done::Nothing) => Ok(redirect(&path(name, is_own))),
-        Ok(fresh) => Ok(shown(&AccessPage::of(name, caller, fresh).await?)),
+        Ok(shown_once) => Ok(shown(&AccessPage::of(name, caller, shown_once).await?)),
         Err(problem) => refused(name, caller, problem).await,
     }
 }

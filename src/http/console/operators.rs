@@ -13,7 +13,7 @@ use crate::store::{AuditLine, KnownOperator};
 const PAGE: u64 = 100;
 
 /// A name and its new token, shown once.
-type Fresh = Option<(String, String)>;
+type Added = Option<(String, String)>;
 
 /// All operators that have or had a token.
 #[derive(Template)]
@@ -21,7 +21,7 @@ type Fresh = Option<(String, String)>;
 struct OperatorsPage {
     context: PageContext,
     operators: Vec<KnownOperator>,
-    fresh: Fresh,
+    added: Added,
     fault: Option<String>,
 }
 
@@ -35,11 +35,11 @@ struct AuditPage {
 }
 
 impl OperatorsPage {
-    async fn of(caller: &Caller, fresh: Fresh, fault: Option<String>) -> Result<Self, Problem> {
+    async fn of(caller: &Caller, added: Added, fault: Option<String>) -> Result<Self, Problem> {
         Ok(Self {
             operators: caller.api.store.operators().await?,
             context: PageContext::of(caller, Section::Operators).await,
-            fresh,
+            added,
             fault,
         })
     }
@@ -68,8 +68,8 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
             let audit = caller.audit_entry("add_operator", format!("operator {name}"), Some(role));
             let added = caller.api.store.add_operator(operator, Some(audit)).await?;
             if let Some(token) = added {
-                let fresh = Some((name, token.expose().to_owned()));
-                return Ok(shown(&OperatorsPage::of(&caller, fresh, None).await?));
+                let added = (name, token.expose().to_owned());
+                return Ok(shown(&OperatorsPage::of(&caller, Some(added), None).await?));
             }
             format!("There is a {name} already. A further token is made on the page of {name}.")
         }

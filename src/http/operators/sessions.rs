@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of, rfc3339};
+use super::{
+    Answer, Caller, Code, Problem, cursor, cursor_of, filled, limit_of, no_store, rfc3339,
+};
 use crate::domain::access::DeviceMac;
 use crate::domain::people::Visibility;
 use crate::store::{OnlineSession, Page};
@@ -85,7 +87,7 @@ pub async fn list(query: web::Query<SessionsQuery>, caller: Caller) -> Answer {
         last_heard_at: rfc3339(session.heard_at),
         stale: session.is_stale,
     };
-    Ok(fresh(SessionsDocument {
+    Ok(no_store(SessionsDocument {
         sessions: page.items.iter().map(row).collect(),
         next_cursor: page.next.map(cursor),
     }))
