@@ -228,11 +228,13 @@ async fn online(visitor: &Visitor) -> Result<Arrival, Problem> {
 
 /// The order's page, or the voucher if this browser knows no order.
 pub(super) async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
-    let Some(home) = known.home else {
+    let Some(order_page) = known.order_page else {
         return show_voucher(&visitor.at(PATH), &known.code, &known.remaining).await;
     };
     let refused = visitor.visit.refusal.map_or("", RouterRefusal::name);
-    let link = visitor.visit.link_with(&home, &[("refused", refused)]);
+    let link = visitor
+        .visit
+        .link_with(&order_page, &[("refused", refused)]);
     Ok(visitor.keep_router(redirect(&link)))
 }
 
