@@ -282,9 +282,9 @@ impl OrderDetail {
                 expires_at: voucher.expires_at.map(rfc3339),
                 revoked_at: voucher.revoked_at.map(rfc3339),
             }),
-            gateway_word: visibility.typed(payment.gateway_word.as_deref()),
+            gateway_word: visibility.free_text(payment.gateway_word.as_deref()),
             operator_reason: visibility
-                .typed(payment.operator_reason.as_ref().map(Personal::expose)),
+                .free_text(payment.operator_reason.as_ref().map(Personal::expose)),
             deadline_at: rfc3339(payment.deadline_at),
             next_ask_at: payment.due_at.map(rfc3339),
             gateway_confirmed_at: payment.gateway_confirmed_at.map(rfc3339),

@@ -137,7 +137,7 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility)
     };
     let mut orphans = report.orphans.lines;
     for orphan in &mut orphans {
-        orphan.order_id = visibility.typed(orphan.order_id.as_deref());
+        orphan.order_id = visibility.free_text(orphan.order_id.as_deref());
     }
     DailyDocument {
         status: "success",

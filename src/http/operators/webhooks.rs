@@ -66,7 +66,7 @@ pub struct WebhookBody {
 impl WebhookRow {
     fn of(mut row: JournalRow, visibility: Visibility) -> Self {
         let order = order_of(&row).map(|order_id| order_id.order_ref().to_string());
-        row.order_id = visibility.typed(row.order_id.as_deref());
+        row.order_id = visibility.free_text(row.order_id.as_deref());
         Self { order, row }
     }
 }
