@@ -43,7 +43,7 @@ pub async fn add_router(entered: Entered, caller: &Caller) -> Result<Router, Pro
         coa_port: crate::domain::access::COA_PORT,
         require_message_auth: false,
     };
-    let new = with(&blank, entered, caller).await?;
+    let new = with_values(&blank, entered, caller).await?;
     let store = &caller.api.store;
     let added = store.add_router(new, &caller.operator().name).await?;
     added.map_err(taken)
@@ -58,7 +58,7 @@ pub async fn change_router(
     entered: Entered,
     caller: &Caller,
 ) -> Result<Router, Problem> {
-    let new = with(router, entered, caller).await?;
+    let new = with_values(router, entered, caller).await?;
     let (store, name) = (&caller.api.store, &caller.operator().name);
     let changed = store.change_router(router.id, new, name).await?;
     changed.ok_or_else(no_such_router)?.map_err(taken)
@@ -112,7 +112,11 @@ pub async fn script_of(router: &Router, caller: &Caller) -> Result<Option<String
 }
 
 /// The router with these values in place of its own.
-async fn with(router: &Router, entered: Entered, caller: &Caller) -> Result<NewRouter, Problem> {
+async fn with_values(
+    router: &Router,
+    entered: Entered,
+    caller: &Caller,
+) -> Result<NewRouter, Problem> {
     let fault = |fault: NotARouter| Code::InvalidValue.detail(fault);
     let address = entered.address.as_deref().unwrap_or(&router.address);
     let name = entered.name.as_deref().unwrap_or(&router.name);
