@@ -14,7 +14,7 @@ use crate::http::operators::execute::{
 };
 use crate::http::operators::orders::order_named;
 use crate::http::operators::router_edit::{change_router, remove_router, router_named};
-use crate::http::operators::sessions::end;
+use crate::http::operators::sessions::disconnect_session;
 use crate::http::operators::webhooks::{journalled, order_of};
 use crate::store::{BatchCounts, KnownVoucher, ListingChange};
 
@@ -134,7 +134,7 @@ pub async fn perform(
             let detail = fields.optional("reason", REASON_MAX)?;
             remove_router(&router_named(id, caller).await?, detail, caller).await
         }
-        Act::Disconnect => end(id, caller).await.map(drop),
+        Act::Disconnect => disconnect_session(id, caller).await.map(drop),
         Act::EndToken => {
             let detail = fields.optional("reason", REASON_MAX)?;
             let audit = caller.audit_entry("disable_operator", format!("operator {id}"), detail);

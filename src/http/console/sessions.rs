@@ -9,7 +9,7 @@ use super::{
     shown,
 };
 use crate::domain::people::Visibility;
-use crate::http::operators::sessions::{SessionsQuery, find, mac, no_such_session};
+use crate::http::operators::sessions::{SessionsQuery, find_sessions, mac, no_such_session};
 use crate::store::OnlineSession;
 
 /// Sessions, newest first, with those that a router forgot.
@@ -60,7 +60,7 @@ pub async fn show(caller: Caller) -> Page {
         limit: None,
         cursor: Some(caller.parameter("cursor")),
     };
-    let (found, fault) = match find(&query, &caller).await {
+    let (found, fault) = match find_sessions(&query, &caller).await {
         Ok(page) => (Some(page), None),
         Err(problem) => (None, Some(search_fault(problem)?)),
     };
