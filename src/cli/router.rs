@@ -101,9 +101,9 @@ async fn add(config: &Config, store: &Store, options: NewOptions) -> Done {
     };
     let secret = match given {
         Some(secret) => secret,
-        None => shared(store, &options.address)
-            .await?
-            .unwrap_or_else(fresh_secret),
+        None => {
+            Router::secret_at(store.routers().await?, &options.address).unwrap_or_else(fresh_secret)
+        }
     };
     let new = NewRouter::parse(&options.address, &options.name, secret, options.coa_port)?;
     let new = NewRouter {
@@ -132,17 +132,6 @@ fn first_line() -> io::Result<String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim().to_owned())
-}
-
-/// The secret of the routers at this address.
-async fn shared(store: &Store, address: &str) -> Result<Option<Secret>, crate::store::StoreError> {
-    let Ok(address) = address.trim().parse::<RouterAddress>() else {
-        return Ok(None);
-    };
-    let address = address.to_string();
-    let mut routers = store.routers().await?.into_iter();
-    let there = routers.find(|router| router.address == address);
-    Ok(there.map(|router| router.secret))
 }
 
 fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> String {
@@ -236,15 +225,15 @@ async fn remove(store: &Store, router: &str) -> Done {
         });
     let routers = store.routers().await?;
     let has_name = routers.iter().any(|it| it.name == router);
-    let is_meant = |it: &&Router| match has_name {
+    let is_named = |it: &&Router| match has_name {
         true => it.name == router,
         false => it.address == address,
     };
-    let meant: Vec<_> = routers.iter().filter(is_meant).collect();
-    if meant.is_empty() {
+    let named: Vec<_> = routers.iter().filter(is_named).collect();
+    if named.is_empty() {
         return Err(format!("there is no router {router}").into());
     }
-    for router in meant {
+    for router in named {
         store.remove_router(router.id, COMMAND_LINE, None).await?;
     }
     let removed = format!("{router} is removed; FreeRADIUS forgets it within a minute\n");
