@@ -10,7 +10,10 @@ use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::access_acts::{Done, Other, Own};
-use super::{Caller, Code, Form, Page, PageContext, Problem, Section, href, html, redirect, shown};
+use super::{
+    Caller, Code, Form, Page, PageContext, Problem, Section, admins_only, href, html, in_path,
+    redirect, shown,
+};
 use crate::domain::people::password::{PASSWORD_MAX, PASSWORD_MIN};
 use crate::domain::people::{Secret, totp};
 use crate::http::pages::retry_after;
@@ -101,8 +104,7 @@ fn path(name: &str, is_own: bool) -> String {
     if is_own {
         return Section::Access.href().to_owned();
     }
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{}/{name}", Section::Operators.href())
+    format!("{}/{}", Section::Operators.href(), in_path(name))
 }
 
 /// The operator's own access.
@@ -113,10 +115,10 @@ pub async fn show_own(caller: Caller) -> Page {
 
 /// The access of another operator, for admins.
 pub async fn show(name: web::Path<String>, caller: Caller) -> Page {
-    if !caller.operator().role.may_write() {
-        let why = "A viewer may only see their own access. Ask an admin.";
-        return Err(Problem::new(Code::Forbidden).detail(why));
-    }
+    admins_only(
+        &caller,
+        "A viewer may only see their own access. Ask an admin.",
+    )?;
     if *name == caller.operator().name {
         return Ok(redirect(Section::Access.href()));
     }
@@ -150,7 +152,7 @@ pub async fn change(name: web::Path<String>, form: web::ReqData<Form>, caller: C
 async fn answer(name: &str, caller: &Caller, done: Result<Done, Problem>) -> Page {
     let is_own = caller.operator().name == name;
     match done {
-        Ok(Done::Word(word)) => Ok(redirect(&href(&path(name, is_own), &[("done", word)]))),
+        Ok(Done::Sentence(done)) => Ok(redirect(&href(&path(name, is_own), &[("done", done)]))),
         Ok(Done::Nothing) => Ok(redirect(&path(name, is_own))),
         Ok(shown_once) => Ok(shown(&AccessPage::of(name, caller, shown_once).await?)),
         Err(problem) => refused(name, caller, problem).await,

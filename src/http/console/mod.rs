@@ -49,7 +49,7 @@ mod webhooks;
 pub use live::keep_history;
 
 use context::{PageContext, Section, next_page};
-use page::{Facts, HOME, invalid, known, refused, search_fault, shown};
+use page::{Facts, HOME, admins_only, in_path, invalid, known, refused, search_fault, shown};
 
 /// Every page of the console.
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -3,7 +3,9 @@
 use actix_web::web;
 use askama::Template;
 
-use super::{Caller, Code, Form, Page, PageContext, Problem, Section, next_page, refused, shown};
+use super::{
+    Caller, Code, Form, Page, PageContext, Problem, Section, in_path, next_page, refused, shown,
+};
 use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
 use crate::http::operators::cursor_of;
@@ -45,8 +47,7 @@ impl OperatorsPage {
     }
 
     fn access_href(&self, name: &str) -> String {
-        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        format!("/operator/people/{name}")
+        format!("/operator/people/{}", in_path(name))
     }
 
     fn end_href(&self, name: &str) -> String {
