@@ -84,6 +84,6 @@ pub(in crate::domain) fn facts() -> Facts {
         fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),
         shop_offset: FixedOffset::east_opt(3 * 3600).unwrap(),
         brand: "malipo".into(),
-        links: "http://127.0.0.1/v/".into(),
+        link_base: "http://127.0.0.1/v/".into(),
     }
 }
