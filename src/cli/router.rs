@@ -82,7 +82,7 @@ pub(super) async fn router(config: &Config, command: RouterCommand) -> Done {
                 return Err(format!("{name} is no MikroTik: see deploy/{kind}/README.md").into());
             }
             if wireguard {
-                return dig(config, &store, router).await;
+                return tunnel(config, &store, router).await;
             }
             let server = match store.tunnel_server(router.id).await? {
                 Some(inside) => Some(inside.to_string()),
@@ -152,9 +152,9 @@ fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> Stri
 }
 
 /// Both ends of a router's tunnel, and its script for that.
-async fn dig(config: &Config, store: &Store, router: Router) -> Done {
-    let fresh = [wireguard::fresh_key(), wireguard::fresh_key()];
-    let keys = store.dig_tunnel(&router, fresh, COMMAND_LINE).await?;
+async fn tunnel(config: &Config, store: &Store, router: Router) -> Done {
+    let keys = [wireguard::fresh_key(), wireguard::fresh_key()];
+    let keys = store.add_tunnel(&router, keys, COMMAND_LINE).await?;
     let mut ends = keys.routers.iter();
     let own = ends.find(|tunnel| tunnel.router_id == router.id);
     let own = own.ok_or("the router was removed")?;
