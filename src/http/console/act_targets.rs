@@ -98,10 +98,10 @@ pub async fn perform(
             revoked.await.map(drop)
         }
         Act::RevokeBatch => revoke_batch(id, fields, caller).await.map(drop),
-        Act::Release => decide(OrderAct::Release, order_id.await?, fields, caller).await,
-        Act::Refuse => decide(OrderAct::Refuse, order_id.await?, fields, caller).await,
-        Act::Refund => decide(OrderAct::Refund, order_id.await?, fields, caller).await,
-        Act::Revoke => decide(OrderAct::Revoke, order_id.await?, fields, caller).await,
+        Act::Release => apply(OrderAct::Release, order_id.await?, fields, caller).await,
+        Act::Refuse => apply(OrderAct::Refuse, order_id.await?, fields, caller).await,
+        Act::Refund => apply(OrderAct::Refund, order_id.await?, fields, caller).await,
+        Act::Revoke => apply(OrderAct::Revoke, order_id.await?, fields, caller).await,
         Act::Reconcile => reconcile(order_id.await?, caller).await.map(drop),
         Act::Reissue => reissue(order_id.await?, fields, caller).await.map(drop),
         Act::Replay => replay(&webhook.await?, caller).await.map(drop),
@@ -147,7 +147,7 @@ pub async fn perform(
     }
 }
 
-async fn decide(
+async fn apply(
     act: OrderAct,
     order_id: OrderId,
     fields: &Fields,
