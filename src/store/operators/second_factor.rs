@@ -94,8 +94,9 @@ impl Store {
                 };
                 let is_proven = match &change {
                     FactorChange::Confirm(code) => use_totp(txn, &row, code, now).await?,
-                    FactorChange::RenewCodes(code) => use_code(txn, &row, code, now).await?,
-                    FactorChange::End(Some(code)) => use_code(txn, &row, code, now).await?,
+                    FactorChange::RenewCodes(code) | FactorChange::End(Some(code)) => {
+                        use_code(txn, &row, code, now).await?
+                    }
                     FactorChange::End(None) => true,
                 };
                 if !is_proven {
