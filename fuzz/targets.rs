@@ -5,7 +5,7 @@
 //! A target computes the expected result in another way than the code under test, and fails if they
 //! differ. Detecting panics alone is not enough.
 
-use malipo::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
+use malipo::domain::order::{GatewayReport, OrderId, ReportedAmount, ReportedStatus};
 use malipo::domain::people::Phone;
 use malipo::gateways::zenopay::wire::{
     Notification, StatusAnswer, Unreadable, WebhookBody, read_order_status, read_webhook,
@@ -170,7 +170,7 @@ pub fn order_status(answer: &[u8]) {
         let named = row["order_id"]
             .as_str()
             .and_then(|id| id.trim().parse().ok());
-        let word = row["payment_status"].as_str().map(Word::read);
+        let word = row["payment_status"].as_str().map(ReportedStatus::read);
         let amount_fits = amount_fits(&row["amount"], &report.amount);
         named == Some(order_id) && word == Some(report.word) && amount_fits
     };
@@ -194,7 +194,7 @@ fn report_holds(report: &GatewayReport) {
     }
     let is_paid = PAID.contains(&report.raw_word.trim().to_ascii_uppercase().as_str());
     assert!(
-        is_paid || report.word != Word::Paid,
+        is_paid || report.word != ReportedStatus::Paid,
         "paid with another word"
     );
     match &report.amount {

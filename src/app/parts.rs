@@ -135,7 +135,7 @@ pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
         clock: store.clock(),
         timezone: config.server.timezone,
         brand: config.portal.brand.clone(),
-        links: format!(
+        link_base: format!(
             "{}/v/",
             public_url(config, here).as_str().trim_end_matches('/')
         ),

@@ -82,7 +82,7 @@ pub(super) async fn router(config: &Config, command: RouterCommand) -> Done {
                 return Err(format!("{name} is no MikroTik: see deploy/{kind}/README.md").into());
             }
             if wireguard {
-                return dig(config, &store, router).await;
+                return tunnel(config, &store, router).await;
             }
             let server = match store.tunnel_server(router.id).await? {
                 Some(inside) => Some(inside.to_string()),
@@ -101,9 +101,9 @@ async fn add(config: &Config, store: &Store, options: NewOptions) -> Done {
     };
     let secret = match given {
         Some(secret) => secret,
-        None => shared(store, &options.address)
-            .await?
-            .unwrap_or_else(fresh_secret),
+        None => {
+            Router::secret_at(store.routers().await?, &options.address).unwrap_or_else(fresh_secret)
+        }
     };
     let new = NewRouter::parse(&options.address, &options.name, secret, options.coa_port)?;
     let new = NewRouter {
@@ -134,17 +134,6 @@ fn first_line() -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// The secret of the routers at this address.
-async fn shared(store: &Store, address: &str) -> Result<Option<Secret>, crate::store::StoreError> {
-    let Ok(address) = address.trim().parse::<RouterAddress>() else {
-        return Ok(None);
-    };
-    let address = address.to_string();
-    let mut routers = store.routers().await?.into_iter();
-    let there = routers.find(|router| router.address == address);
-    Ok(there.map(|router| router.secret))
-}
-
 fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> String {
     let portal = config.server.public_url.as_ref();
     if portal.is_none() {
@@ -163,9 +152,9 @@ fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> Stri
 }
 
 /// Both ends of a router's tunnel, and its script for that.
-async fn dig(config: &Config, store: &Store, router: Router) -> Done {
-    let fresh = [wireguard::fresh_key(), wireguard::fresh_key()];
-    let keys = store.dig_tunnel(&router, fresh, COMMAND_LINE).await?;
+async fn tunnel(config: &Config, store: &Store, router: Router) -> Done {
+    let keys = [wireguard::fresh_key(), wireguard::fresh_key()];
+    let keys = store.add_tunnel(&router, keys, COMMAND_LINE).await?;
     let mut ends = keys.routers.iter();
     let own = ends.find(|tunnel| tunnel.router_id == router.id);
     let own = own.ok_or("the router was removed")?;
@@ -236,15 +225,15 @@ async fn remove(store: &Store, router: &str) -> Done {
         });
     let routers = store.routers().await?;
     let has_name = routers.iter().any(|it| it.name == router);
-    let is_meant = |it: &&Router| match has_name {
+    let is_named = |it: &&Router| match has_name {
         true => it.name == router,
         false => it.address == address,
     };
-    let meant: Vec<_> = routers.iter().filter(is_meant).collect();
-    if meant.is_empty() {
+    let named: Vec<_> = routers.iter().filter(is_named).collect();
+    if named.is_empty() {
         return Err(format!("there is no router {router}").into());
     }
-    for router in meant {
+    for router in named {
         store.remove_router(router.id, COMMAND_LINE, None).await?;
     }
     let removed = format!("{router} is removed; FreeRADIUS forgets it within a minute\n");

@@ -8,7 +8,9 @@ use std::ffi::OsString;
 use std::path::Path;
 
 mod check;
+mod database_url;
 mod load;
+mod proxy_range;
 mod sections;
 mod shown;
 #[cfg(test)]
@@ -16,14 +18,14 @@ mod tests;
 mod values;
 
 pub use check::{check, is_loopback};
+pub use database_url::usual_form;
+pub use proxy_range::ProxyRange;
 pub use sections::{
     ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, PortalConfig, RetentionConfig,
     SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,
 };
 pub use shown::{Origin, Setting};
-pub use values::{
-    ConfigError, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider, usual_form,
-};
+pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, SmsProvider};
 
 use load::{load, origins};
 

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+use super::database_url::database_url;
+use super::proxy_range::ProxyRange;
 use super::shown::Shown;
-use super::values::{self, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider};
+use super::values::{self, Confirm, Group, LogFormat, Mode, SmsProvider};
 use crate::domain::people::Secret;
 
 /// Declares the sections, from a table of keys with type and default.
@@ -72,7 +74,7 @@ sections! {
     /// Where the database is.
     database: DatabaseConfig {
         /// `sqlite://…`, `postgres://…` or `postgresql://…`; may contain a password.
-        #[serde(deserialize_with = "values::database_url")]
+        #[serde(deserialize_with = "database_url")]
         url: Secret = Secret::new("sqlite://malipo.db?mode=rwc"),
         /// Migrate when the server starts.
         auto_migrate: bool = true,

@@ -70,7 +70,7 @@ impl Sandbox {
         let due = self.store.sandbox_due(now, AT_ONCE as u64).await?;
         let decided = due
             .into_iter()
-            .map(|payment| subscriber::decide(payment, now))
+            .map(|payment| subscriber::answer(payment, now))
             .collect();
         let mut done = self.store.sandbox_decide(decided).await?;
 

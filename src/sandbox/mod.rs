@@ -161,7 +161,7 @@ impl Sandbox {
             .await?;
         if decide_at <= now {
             // If nothing is written, the loop was faster and has made the same decision.
-            let decided = subscriber::decide(payment, now);
+            let decided = subscriber::answer(payment, now);
             store.sandbox_decide(vec![decided]).await?;
         }
         self.planned.notify_one();

@@ -16,7 +16,7 @@ const DIGITS_AND_CAPITALS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /// The payment after the subscriber's decision at `now`, and the webhooks that report it. It keeps
 /// the numbers that it has, because a second decision is no second payment, unless the behaviour
 /// names another reference.
-pub(super) fn decide(
+pub(super) fn answer(
     mut payment: SandboxPayment,
     now: DateTime<Utc>,
 ) -> (SandboxPayment, Vec<SandboxWebhook>) {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_paid_payment_has_both_numbers_and_a_channel() {
-        let (paid, webhooks) = decide(pending(Behaviour::default()), Utc::now());
+        let (paid, webhooks) = answer(pending(Behaviour::default()), Utc::now());
 
         assert_eq!(paid.payment_status, "COMPLETED");
         assert!(paid.reference.is_some() && paid.transid.is_some());
@@ -81,14 +81,14 @@ mod tests {
             ..Behaviour::default()
         };
 
-        let (mut declined, _) = decide(pending(declined), Utc::now());
+        let (mut declined, _) = answer(pending(declined), Utc::now());
 
         assert_eq!(declined.payment_status, "FAILED");
         assert!(declined.reference.is_some());
         assert_eq!(declined.transid, None);
 
         declined.behaviour = Behaviour::default().to_stored();
-        let (paid, _) = decide(declined.clone(), Utc::now());
+        let (paid, _) = answer(declined.clone(), Utc::now());
 
         assert_eq!(paid.payment_status, "COMPLETED");
         assert_eq!(paid.reference, declined.reference);
@@ -97,14 +97,14 @@ mod tests {
 
     #[test]
     fn a_second_charge_has_the_reference_that_its_behaviour_names() {
-        let (mut payment, _) = decide(pending(Behaviour::default()), Utc::now());
+        let (mut payment, _) = answer(pending(Behaviour::default()), Utc::now());
 
         let again = Behaviour {
             reference: Some("again".into()),
             ..Behaviour::default()
         };
         payment.behaviour = again.to_stored();
-        let (payment, _) = decide(payment, Utc::now());
+        let (payment, _) = answer(payment, Utc::now());
 
         assert_eq!(payment.reference.as_deref(), Some("again"));
     }
@@ -116,7 +116,7 @@ mod tests {
             ..Behaviour::default()
         };
 
-        let (payment, webhooks) = decide(pending(ignoring), Utc::now());
+        let (payment, webhooks) = answer(pending(ignoring), Utc::now());
 
         assert_eq!(payment.payment_status, "PENDING");
         assert_eq!(payment.reference, None);
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn numbers_look_like_those_of_the_real_ones() {
-        let decide = || decide(pending(Behaviour::default()), Utc::now()).0;
-        let (one, other) = (decide(), decide());
+        let answered = || answer(pending(Behaviour::default()), Utc::now()).0;
+        let (one, other) = (answered(), answered());
         let (reference, transid) = (one.reference.unwrap(), one.transid.unwrap());
 
         assert_eq!(reference.len(), 10);

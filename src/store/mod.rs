@@ -74,7 +74,7 @@ pub use operators::hashing::{Hashing, PasswordHash, TooMany};
 pub use operators::opening::{Browser, NewSession};
 pub use operators::passwords::{CountedTry, NewPassword};
 pub use operators::people::KnownOperator;
-pub use operators::second_factor::SecondFactor;
+pub use operators::second_factor::{FactorChange, SecondFactor};
 pub use operators::sessions::{FoundSession, LogIn, LogInResult, SessionRow};
 pub use operators::tokens::{Fingerprint, NamedToken, fresh_token};
 pub use orders::audit::{JournalLine, OrderRows};

@@ -169,7 +169,7 @@ catalogue! {
 
     /// The sandbox's phone.
     handset: HandsetText {
-        title, lead, prompts, none, prompt, to_phone, by_itself, approve, wrong_pin, no_money,
+        title, lead, prompts, none, prompt, to_phone, automatic, approve, wrong_pin, no_money,
         cancel, ignore, switches, switches_lead, decision, decision_usual, decision_hand,
         decision_decline, decision_cancel, decision_ignore, copies, delay, out_of_order, drop,
         no_key, push, push_accept, push_refuse, push_error, save, history, history_webhooks,

@@ -20,9 +20,9 @@ const HISTORIES: usize = 25;
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// ZenoPay posts this status and amount, in this many copies at once.
-    Webhook(Word, Amount, usize),
+    Webhook(ReportedStatus, Amount, usize),
     /// ZenoPay has this status, posts nothing, and the reconciler asks.
-    Asked(Word),
+    Asked(ReportedStatus),
     /// The order reaches its deadline.
     Deadline,
     /// The order's actor is passivated.
@@ -30,7 +30,7 @@ enum Step {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Word {
+enum ReportedStatus {
     Paid,
     Failed,
     Cancelled,
@@ -46,7 +46,7 @@ enum Amount {
     Less,
 }
 
-impl Word {
+impl ReportedStatus {
     fn text(self) -> &'static str {
         match self {
             Self::Paid => "COMPLETED",
@@ -60,11 +60,11 @@ impl Word {
 
 fn step() -> impl Strategy<Value = Step> {
     let word = prop_oneof![
-        3 => Just(Word::Paid),
-        2 => Just(Word::Failed),
-        1 => Just(Word::Cancelled),
-        1 => Just(Word::InProgress),
-        1 => Just(Word::Unheard),
+        3 => Just(ReportedStatus::Paid),
+        2 => Just(ReportedStatus::Failed),
+        1 => Just(ReportedStatus::Cancelled),
+        1 => Just(ReportedStatus::InProgress),
+        1 => Just(ReportedStatus::Unheard),
     ];
     let amount = prop_oneof![
         3 => Just(Amount::Unsaid),
@@ -82,18 +82,22 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The reference: every state and every kind of evidence. Returns the new
 /// status and the outcome of the delivery.
-fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'static str) {
+fn model(
+    status: &'static str,
+    word: ReportedStatus,
+    amount: Amount,
+) -> (&'static str, &'static str) {
     let open = matches!(status, "PENDING" | "EXPIRED");
     match (word, status) {
-        (Word::Paid, "COMPLETED") => (status, "duplicate"),
-        (Word::Paid, "HELD") => (status, "held"),
-        (Word::Paid, _) if amount == Amount::Less => ("HELD", "held"),
-        (Word::Paid, _) => ("COMPLETED", "completed"),
-        (Word::Failed, _) if open => ("FAILED", "failed"),
-        (Word::Failed, "FAILED") => (status, "duplicate"),
-        (Word::Cancelled, _) if open => ("CANCELLED", "cancelled"),
-        (Word::Cancelled, "CANCELLED") => (status, "duplicate"),
-        (Word::InProgress | Word::Unheard, _) if open => (status, "pending"),
+        (ReportedStatus::Paid, "COMPLETED") => (status, "duplicate"),
+        (ReportedStatus::Paid, "HELD") => (status, "held"),
+        (ReportedStatus::Paid, _) if amount == Amount::Less => ("HELD", "held"),
+        (ReportedStatus::Paid, _) => ("COMPLETED", "completed"),
+        (ReportedStatus::Failed, _) if open => ("FAILED", "failed"),
+        (ReportedStatus::Failed, "FAILED") => (status, "duplicate"),
+        (ReportedStatus::Cancelled, _) if open => ("CANCELLED", "cancelled"),
+        (ReportedStatus::Cancelled, "CANCELLED") => (status, "duplicate"),
+        (ReportedStatus::InProgress | ReportedStatus::Unheard, _) if open => (status, "pending"),
         _ => (status, "stale"),
     }
 }
@@ -103,7 +107,7 @@ struct Expected {
     status: &'static str,
     version: i64,
     /// What ZenoPay says when it is asked.
-    at_zenopay: Word,
+    at_zenopay: ReportedStatus,
 }
 
 impl Expected {
@@ -146,7 +150,7 @@ async fn run_steps(app: &TestApp, steps: &[Step]) -> Result<(), String> {
     let mut expected = Expected {
         status: "PENDING",
         version: 1,
-        at_zenopay: Word::InProgress,
+        at_zenopay: ReportedStatus::InProgress,
     };
     for (at, step) in steps.iter().enumerate() {
         take(app, &order, *step, &mut expected)
@@ -204,7 +208,7 @@ async fn take(
                 return Err(format!("answered {outcomes:?} instead of {wanted:?}"));
             }
             // ZenoPay is asked at once about a word that we do not know.
-            if word == Word::Unheard && (is_open(expected) || has_failed(expected)) {
+            if word == ReportedStatus::Unheard && (is_open(expected) || has_failed(expected)) {
                 reconcile(app, order, "'PENDING', 'EXPIRED', 'FAILED', 'CANCELLED'").await;
                 expected.become_(model(expected.status, expected.at_zenopay, Amount::Price).0);
             }
@@ -229,7 +233,7 @@ async fn take(
             // ZenoPay reports nothing new, so only the deadline has an effect.
             let silent = json!({"decision": "approve", "word": "PENDING", "deliver": false});
             app.subscriber_decides(order, &silent).await;
-            expected.at_zenopay = Word::InProgress;
+            expected.at_zenopay = ReportedStatus::InProgress;
             reconcile(app, order, OPEN).await;
             if expected.status == "PENDING" {
                 expected.become_("EXPIRED");

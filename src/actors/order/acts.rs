@@ -243,7 +243,7 @@ impl Orders {
     /// A journalled webhook as if it came now. It keeps its proof unless that was a status check, which
     /// is repeated.
     fn replayed(&self, row: &JournalRow, body: Bytes) -> ParsedWebhook {
-        let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(|it| it.into_str());
+        let without_check = [Proof::Key, Proof::PreviousKey, Proof::Token].map(|it| it.into_str());
         let delivery = Delivery {
             body,
             key: None,
@@ -255,8 +255,8 @@ impl Orders {
         let mut webhook = ParsedWebhook::read(delivery, &self.inner.auth.keys);
         webhook.record.source = "replay";
         webhook.record.order_id = row.order_id.clone();
-        let mut by_itself = by_itself.into_iter();
-        webhook.record.proof = by_itself.find(|proof| Some(*proof) == row.proof.as_deref());
+        let mut without_check = without_check.into_iter();
+        webhook.record.proof = without_check.find(|proof| Some(*proof) == row.proof.as_deref());
         match webhook.record.proof {
             Some(proof) if proof == Proof::Token.into_str() => webhook.at_own_url(),
             Some(_) | None => webhook,

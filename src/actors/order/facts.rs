@@ -19,7 +19,7 @@ pub struct FactSource {
     /// The shop's name.
     pub brand: String,
     /// What an owner link begins with.
-    pub links: String,
+    pub link_base: String,
 }
 
 impl FactSource {
@@ -31,7 +31,7 @@ impl FactSource {
             fresh_code: fresh_code(),
             shop_offset: now.with_timezone(&self.timezone).offset().fix(),
             brand: self.brand.clone(),
-            links: self.links.clone(),
+            link_base: self.link_base.clone(),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::order::{Command, HandleError, Handled};
 use super::status_checks::{CheckOrigin, SharedCheck};
 use super::{Orders, ref_of};
 use crate::config::Confirm;
-use crate::domain::order::{Evidence, GatewayReport, OrderId, Word};
+use crate::domain::order::{Evidence, GatewayReport, OrderId, ReportedStatus};
 use crate::domain::pacing::check_schedule;
 use crate::gateways::zenopay::proof::Proof;
 use crate::gateways::zenopay::wire::{Notification, StatusAnswer, Unreadable};
@@ -147,7 +147,7 @@ impl Orders {
         check: SharedCheck,
     ) -> Option<GatewayReport> {
         if let Some(StatusAnswer::Known(report)) = check.await {
-            if report.word == Word::Paid {
+            if report.word == ReportedStatus::Paid {
                 return Some(report);
             }
             let command = Command::of(Evidence::OrderStatus(report));

@@ -42,12 +42,12 @@ impl OwnerToken {
 
 hidden_debug!(OwnerToken);
 
-/// The link for an order's SMS, which begins with `links`. An order of the first edition has no token;
+/// The link for an order's SMS, which begins with `base`. An order of the first edition has no token;
 /// its link opens the order and cannot replace the code.
-pub fn sms_link(order_id: OrderId, token: Option<&OwnerToken>, links: &str) -> String {
+pub fn sms_link(order_id: OrderId, token: Option<&OwnerToken>, base: &str) -> String {
     match token {
-        Some(token) => format!("{links}{}", token.expose()),
-        None => format!("{links}{}", order_id.short()),
+        Some(token) => format!("{base}{}", token.expose()),
+        None => format!("{base}{}", order_id.short()),
     }
 }
 

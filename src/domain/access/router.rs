@@ -96,6 +96,14 @@ pub struct Origin<'a> {
 }
 
 impl Router {
+    /// The secret that the routers at this address share; `None` if there are none.
+    pub fn secret_at(routers: Vec<Self>, address: &str) -> Option<Secret> {
+        let address: RouterAddress = address.trim().parse().ok()?;
+        let address = address.to_string();
+        let there = routers.into_iter().find(|router| router.address == address);
+        there.map(|router| router.secret)
+    }
+
     /// What tells it apart from others behind its address.
     pub fn known_as(&self) -> &str {
         self.identifier.as_deref().unwrap_or(&self.name)

@@ -150,7 +150,7 @@ impl Narrator<'_> {
 
     fn acts(&mut self) {
         for act in &self.history.acts {
-            let typed = self.mask.visibility.typed(act.detail.as_deref());
+            let typed = self.mask.visibility.free_text(act.detail.as_deref());
             let mut summary = format!("{}: {} {}", act.operator, act.action, act.subject);
             summary += &optional(" (", typed, ")");
             self.line(act.at, "operator", summary.trim_end().to_owned());

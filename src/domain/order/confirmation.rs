@@ -4,7 +4,7 @@
 //! A sale is checked until ZenoPay confirms or denies it. The result is kept for disputes and does not
 //! raise the version, because the guest's document does not show it.
 
-use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Word};
+use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, ReportedStatus};
 
 /// Extends a decision about a report that is the answer of a status check: it also confirms a sale.
 pub(super) fn confirmed_by_check(
@@ -17,7 +17,7 @@ pub(super) fn confirmed_by_check(
         sale.payment.gateway_confirmed_at = Some(facts.now);
         sale.payment.due_at = None;
     }
-    if payment.awaits_confirmation() && report.word == Word::Paid {
+    if payment.awaits_confirmation() && report.word == ReportedStatus::Paid {
         // The sale stays as it is. `decision` alerts if the amount or the reference differs. If both are
         // those of the sale, an amount that differs from the price was alerted then: not again.
         let known = payment.gateway.paid_amount;

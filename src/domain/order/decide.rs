@@ -7,7 +7,7 @@
 
 use super::{
     Decision, Effect, Evidence, Facts, FailureReason, GatewayReport, Level, OrderAct, Outcome,
-    Payment, Remark, Sale, Status, Tender, Word, confirmation, reissue,
+    Payment, Remark, ReportedStatus, Sale, Status, Tender, confirmation, reissue,
 };
 use crate::domain::pacing::check_schedule;
 use crate::domain::people::Personal;
@@ -22,7 +22,7 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         Evidence::Gateway(report) => {
             let mut decision = reported(payment, report, facts);
             let may_be_paid = !payment.status.is_settled() && payment.status != Status::Held;
-            if report.word == Word::Unknown && may_be_paid {
+            if report.word == ReportedStatus::Unknown && may_be_paid {
                 // ZenoPay knows what it meant. An overdue order keeps its place.
                 let due_at = payment.due_at.map_or(facts.now, |due| due.min(facts.now));
                 decision.effect = Effect::CheckAt(due_at);
@@ -48,11 +48,11 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
 fn reported(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
     let not_paid = |to, outcome| not_paid(payment, report, facts, to, outcome);
     match report.word {
-        Word::Paid => paid(payment, report, facts),
-        Word::Failed => not_paid(Status::Failed, Outcome::Failed),
-        Word::Cancelled => not_paid(Status::Cancelled, Outcome::Cancelled),
-        Word::InProgress => in_progress(payment, report),
-        Word::Unknown => unknown_word(payment, report),
+        ReportedStatus::Paid => paid(payment, report, facts),
+        ReportedStatus::Failed => not_paid(Status::Failed, Outcome::Failed),
+        ReportedStatus::Cancelled => not_paid(Status::Cancelled, Outcome::Cancelled),
+        ReportedStatus::InProgress => in_progress(payment, report),
+        ReportedStatus::Unknown => unknown_word(payment, report),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::people::Personal;
 /// The meaning of ZenoPay's word for a payment. Words are compared whole: `UNPAID` contains `PAID`
 /// and is not paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum ReportedStatus {
     /// The money has moved.
     Paid,
     /// The money will not move.
@@ -24,7 +24,7 @@ pub enum Word {
     Unknown,
 }
 
-impl Word {
+impl ReportedStatus {
     /// Reads the word, trimmed and in any case.
     pub fn read(text: &str) -> Self {
         match text.trim().to_ascii_uppercase().as_str() {
@@ -46,8 +46,8 @@ impl Word {
 /// What ZenoPay reports about one payment, by webhook or by order-status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayReport {
-    /// The meaning.
-    pub word: Word,
+    /// What it means.
+    pub word: ReportedStatus,
     /// As it was sent, for the journal.
     pub raw_word: String,
     /// What was paid; the documented webhook does not carry it.
@@ -78,7 +78,7 @@ impl GatewayReport {
 
     /// Whether a webhook with this report needs a status check, because its amount cannot be read.
     pub fn needs_confirmation(&self) -> bool {
-        self.word == Word::Paid && matches!(self.amount, ReportedAmount::Unreadable(_))
+        self.word == ReportedStatus::Paid && matches!(self.amount, ReportedAmount::Unreadable(_))
     }
 }
 
@@ -171,7 +171,7 @@ impl Evidence {
     /// Whether a status check has not said "paid".
     pub fn is_unconfirmed(&self) -> bool {
         matches!(self, Self::Unconfirmed)
-            || matches!(self, Self::OrderStatus(report) if report.word != Word::Paid)
+            || matches!(self, Self::OrderStatus(report) if report.word != ReportedStatus::Paid)
     }
 }
 
@@ -182,16 +182,16 @@ mod tests {
     #[test]
     fn words_are_compared_whole_trimmed_and_in_any_case() {
         for (text, word) in [
-            (" completed ", Word::Paid),
-            ("Successful", Word::Paid),
-            ("UNPAID", Word::Unknown),
-            ("NOT COMPLETED", Word::Unknown),
-            ("", Word::Unknown),
-            ("USERCANCELLED", Word::Cancelled),
-            ("insufficient_funds", Word::Failed),
-            ("InProgress", Word::InProgress),
+            (" completed ", ReportedStatus::Paid),
+            ("Successful", ReportedStatus::Paid),
+            ("UNPAID", ReportedStatus::Unknown),
+            ("NOT COMPLETED", ReportedStatus::Unknown),
+            ("", ReportedStatus::Unknown),
+            ("USERCANCELLED", ReportedStatus::Cancelled),
+            ("insufficient_funds", ReportedStatus::Failed),
+            ("InProgress", ReportedStatus::InProgress),
         ] {
-            assert_eq!(Word::read(text), word, "{text:?}");
+            assert_eq!(ReportedStatus::read(text), word, "{text:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ mod waiting;
 
 pub use decision::{Decision, Effect, Level, Remark};
 pub use evidence::{
-    Evidence, GatewayReport, OrderAct, ReissueCount, ReissueInput, ReissuedBy, Word,
+    Evidence, GatewayReport, OrderAct, ReissueCount, ReissueInput, ReissuedBy, ReportedStatus,
 };
 pub use ids::{NotAnOrderId, NotAnOrderRef, OrderId, OrderName, OrderRef};
 pub use outcome::{FailureReason, Outcome};

@@ -20,7 +20,7 @@ pub struct Facts {
     /// The shop's name, for the SMS.
     pub brand: String,
     /// What an owner link begins with, for the SMS.
-    pub links: String,
+    pub link_base: String,
 }
 
 /// The invoice. Its number is derived from the payment's row number, which the database gives out
@@ -52,7 +52,7 @@ impl Sms {
             package: sold.terms.name(sold.language),
             expires_at: sold.voucher.as_ref().and_then(|it| it.expires_at),
             shop_offset: facts.shop_offset,
-            link: &sms_link(sold.order_id, sold.owner_token.as_ref(), &facts.links),
+            link: &sms_link(sold.order_id, sold.owner_token.as_ref(), &facts.link_base),
         };
         let text = voucher_text(sold.language, news);
         Self { kind, text }

@@ -28,12 +28,12 @@ pub struct ClientId(pub u128);
 impl ClientId {
     /// What an order keeps of its client: the same for the same client and phone, and no address.
     pub fn hash(self, phone: &Phone) -> String {
-        hex::encode(&self.with(phone)[..8])
+        hex::encode(&self.digest_with(phone)[..8])
     }
 
     /// This client, as far as it asks about this phone.
     pub fn about(self, phone: &Phone) -> Self {
-        let digest = self.with(phone);
+        let digest = self.digest_with(phone);
         Self(
             digest
                 .iter()
@@ -41,7 +41,7 @@ impl ClientId {
         )
     }
 
-    fn with(self, phone: &Phone) -> [u8; 32] {
+    fn digest_with(self, phone: &Phone) -> [u8; 32] {
         Sha256::digest(format!("{}.{}", self.0, phone.international())).into()
     }
 }

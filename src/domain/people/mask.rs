@@ -52,7 +52,7 @@ impl Visibility {
 
     /// A text that a person or a gateway wrote freely: for admins alone, for nothing in it can be
     /// relied on to be masked.
-    pub fn typed(self, text: Option<&str>) -> Option<String> {
+    pub fn free_text(self, text: Option<&str>) -> Option<String> {
         text.filter(|_| self == Self::Whole).map(str::to_owned)
     }
 

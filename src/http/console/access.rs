@@ -10,7 +10,10 @@ use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::access_acts::{Done, Other, Own};
-use super::{Caller, Code, Form, Page, PageContext, Problem, Section, href, html, redirect, shown};
+use super::{
+    Caller, Code, Form, Page, PageContext, Problem, Section, admins_only, href, html, in_path,
+    redirect, shown,
+};
 use crate::domain::people::password::{PASSWORD_MAX, PASSWORD_MIN};
 use crate::domain::people::{Secret, totp};
 use crate::http::pages::retry_after;
@@ -37,12 +40,12 @@ struct AccessPage {
     /// The session of this request.
     here: Option<i64>,
     /// What is shown once.
-    fresh: Done,
+    shown_once: Done,
     fault: Option<String>,
 }
 
 impl AccessPage {
-    async fn of(name: &str, caller: &Caller, fresh: Done) -> Result<Self, Problem> {
+    async fn of(name: &str, caller: &Caller, shown_once: Done) -> Result<Self, Problem> {
         let store = &caller.api.store;
         let is_own = caller.operator().name == name;
         let mut operators = store.operators().await?.into_iter();
@@ -75,7 +78,7 @@ impl AccessPage {
             tokens: store.tokens_of(name).await?,
             sessions: store.sessions_of(name).await?,
             here: caller.visitor.session,
-            fresh,
+            shown_once,
             fault: None,
         })
     }
@@ -101,8 +104,7 @@ fn path(name: &str, is_own: bool) -> String {
     if is_own {
         return Section::Access.href().to_owned();
     }
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("{}/{name}", Section::Operators.href())
+    format!("{}/{}", Section::Operators.href(), in_path(name))
 }
 
 /// The operator's own access.
@@ -113,10 +115,10 @@ pub async fn show_own(caller: Caller) -> Page {
 
 /// The access of another operator, for admins.
 pub async fn show(name: web::Path<String>, caller: Caller) -> Page {
-    if !caller.operator().role.may_write() {
-        let why = "A viewer may only see their own access. Ask an admin.";
-        return Err(Problem::new(Code::Forbidden).detail(why));
-    }
+    admins_only(
+        &caller,
+        "A viewer may only see their own access. Ask an admin.",
+    )?;
     if *name == caller.operator().name {
         return Ok(redirect(Section::Access.href()));
     }
@@ -150,9 +152,9 @@ pub async fn change(name: web::Path<String>, form: web::ReqData<Form>, caller: C
 async fn answer(name: &str, caller: &Caller, done: Result<Done, Problem>) -> Page {
     let is_own = caller.operator().name == name;
     match done {
-        Ok(Done::Word(word)) => Ok(redirect(&href(&path(name, is_own), &[("done", word)]))),
+        Ok(Done::Sentence(done)) => Ok(redirect(&href(&path(name, is_own), &[("done", done)]))),
         Ok(Done::Nothing) => Ok(redirect(&path(name, is_own))),
-        Ok(fresh) => Ok(shown(&AccessPage::of(name, caller, fresh).await?)),
+        Ok(shown_once) => Ok(shown(&AccessPage::of(name, caller, shown_once).await?)),
         Err(problem) => refused(name, caller, problem).await,
     }
 }

@@ -4,7 +4,7 @@ use strum::EnumString;
 
 use super::{Caller, Code, Form, Problem, invalid};
 use crate::domain::people::{Secret, read_label, read_password};
-use crate::store::{AuditEntry, NewPassword, fresh_token};
+use crate::store::{AuditEntry, FactorChange, NewPassword, fresh_token};
 
 /// Letters and digits of a password that an admin makes.
 const ONCE_LENGTH: usize = 20;
@@ -12,8 +12,8 @@ const ONCE_LENGTH: usize = 20;
 /// The result of an act.
 pub enum Done {
     Nothing,
-    /// A sentence of the page, by its word.
-    Word(&'static str),
+    /// A sentence of the page, by its name in `PageContext`.
+    Sentence(&'static str),
     /// A new token, with its label.
     Token(String, Secret),
     /// A password for one log-in.
@@ -47,6 +47,7 @@ impl Own {
         if caller.visitor.must_change && !matches!(self, Self::SetPassword) {
             return Err(Code::Forbidden.detail("set a password of your own first"));
         }
+        let code = || form.field("code").to_owned();
         match self {
             Self::SetPassword => set_password(form, caller).await,
             Self::BeginFactor => {
@@ -54,8 +55,17 @@ impl Own {
                 caller.api.store.begin_second_factor(&me.name).await?;
                 Ok(Done::Nothing)
             }
-            Self::ConfirmFactor | Self::EndFactor | Self::RenewCodes => {
-                with_code(self, form.field("code"), caller).await
+            Self::ConfirmFactor => {
+                let change = FactorChange::Confirm(code());
+                change_factor("set_up_second_factor", change, caller).await
+            }
+            Self::RenewCodes => {
+                let change = FactorChange::RenewCodes(code());
+                change_factor("renew_recovery_codes", change, caller).await
+            }
+            Self::EndFactor => {
+                let change = FactorChange::End(Some(code()));
+                change_factor("end_second_factor", change, caller).await
             }
             Self::AddToken => {
                 prove(form, caller).await?;
@@ -96,13 +106,13 @@ impl Other {
             Self::ResetPassword => reset_password(name, caller).await,
             Self::ResetFactor => {
                 let audit = entry("reset_second_factor", name, None, caller);
-                let ended = caller
-                    .api
-                    .store
-                    .end_second_factor(name.to_owned(), None, audit);
-                match ended.await? {
-                    true => Ok(Done::Word("factor")),
-                    false => Err(invalid("this operator needs no code")),
+                let (store, end) = (&caller.api.store, FactorChange::End(None));
+                match store
+                    .change_second_factor(name.to_owned(), end, audit)
+                    .await?
+                {
+                    Some(_) => Ok(Done::Sentence("factor")),
+                    None => Err(invalid("this operator needs no code")),
                 }
             }
             Self::AddToken => add_token(name, form, caller).await,
@@ -146,7 +156,7 @@ async fn set_password(form: &Form, caller: &Caller) -> Result<Done, Problem> {
     };
     let audit = entry("set_password", name, None, caller);
     match caller.api.store.set_password(new, audit).await? {
-        true => Ok(Done::Word("password")),
+        true => Ok(Done::Sentence("password")),
         false => Err(invalid("the token of the configuration has no password")),
     }
 }
@@ -168,33 +178,25 @@ async fn reset_password(name: &str, caller: &Caller) -> Result<Done, Problem> {
 }
 
 /// The acts that a code of the authenticator proves.
-async fn with_code(act: Own, code: &str, caller: &Caller) -> Result<Done, Problem> {
-    let (api, me) = (&caller.api, caller.operator());
-    let (name, code) = (me.name.clone(), code.to_owned());
-    let subject = api.gate.begin_proof(me).await?;
-    let audit = |action| entry(action, &me.name, None, caller);
-    let done = match act {
-        Own::ConfirmFactor => {
-            let audit = audit("set_up_second_factor");
-            let codes = api.store.confirm_second_factor(name, code, audit).await?;
-            codes.map(Done::Codes)
-        }
-        Own::RenewCodes => {
-            let audit = audit("renew_recovery_codes");
-            let codes = api.store.renew_recovery_codes(name, code, audit).await?;
-            codes.map(Done::Codes)
-        }
-        _ => {
-            let audit = audit("end_second_factor");
-            let ended = api.store.end_second_factor(name, Some(code), audit).await?;
-            ended.then_some(Done::Word("factor"))
-        }
-    };
-    let done = done.ok_or_else(|| {
+async fn change_factor(
+    action: &'static str,
+    change: FactorChange,
+    caller: &Caller,
+) -> Result<Done, Problem> {
+    let (store, me) = (&caller.api.store, caller.operator());
+    let subject = caller.api.gate.begin_proof(me).await?;
+    let audit = entry(action, &me.name, None, caller);
+    let codes = store
+        .change_second_factor(me.name.clone(), change, audit)
+        .await?;
+    let codes = codes.ok_or_else(|| {
         Code::Forbidden.detail("this code is wrong, or was used already: wait for the next one")
     })?;
-    api.store.uncount_try(&subject).await?;
-    Ok(done)
+    store.uncount_try(&subject).await?;
+    Ok(match codes.is_empty() {
+        true => Done::Sentence("factor"),
+        false => Done::Codes(codes),
+    })
 }
 
 async fn add_token(name: &str, form: &Form, caller: &Caller) -> Result<Done, Problem> {
@@ -214,7 +216,7 @@ async fn revoke_token(name: &str, form: &Form, caller: &Caller) -> Result<Done, 
     let revoked = caller.api.store.revoke_token(name.to_owned(), label, audit);
     revoked
         .await
-        .map(|_| Done::Word("token"))
+        .map(|_| Done::Sentence("token"))
         .map_err(Into::into)
 }
 
@@ -223,7 +225,7 @@ async fn end_session(name: &str, form: &Form, caller: &Caller) -> Result<Done, P
     let id = id.map_err(|_| Problem::new(Code::NotFound))?;
     let audit = entry("end_session", name, None, caller);
     caller.api.store.end_session(name, id, audit).await?;
-    Ok(Done::Word("session"))
+    Ok(Done::Sentence("session"))
 }
 
 async fn end_sessions(name: &str, caller: &Caller) -> Result<Done, Problem> {
@@ -234,5 +236,5 @@ async fn end_sessions(name: &str, caller: &Caller) -> Result<Done, Problem> {
         .filter(|_| caller.operator().name == name);
     let ended = caller.api.store.end_sessions(name.to_owned(), but, audit);
     ended.await?;
-    Ok(Done::Word("sessions"))
+    Ok(Done::Sentence("sessions"))
 }

@@ -14,7 +14,7 @@ use crate::http::operators::execute::{
 };
 use crate::http::operators::orders::order_named;
 use crate::http::operators::router_edit::{change_router, remove_router, router_named};
-use crate::http::operators::sessions::end;
+use crate::http::operators::sessions::disconnect_session;
 use crate::http::operators::webhooks::{journalled, order_of};
 use crate::store::{BatchCounts, KnownVoucher, ListingChange};
 
@@ -101,10 +101,10 @@ pub async fn perform(
             revoked.await.map(drop)
         }
         Act::RevokeBatch => revoke_batch(id, fields, caller).await.map(drop),
-        Act::Release => decide(OrderAct::Release, order_id.await?, fields, caller).await,
-        Act::Refuse => decide(OrderAct::Refuse, order_id.await?, fields, caller).await,
-        Act::Refund => decide(OrderAct::Refund, order_id.await?, fields, caller).await,
-        Act::Revoke => decide(OrderAct::Revoke, order_id.await?, fields, caller).await,
+        Act::Release => apply(OrderAct::Release, order_id.await?, fields, caller).await,
+        Act::Refuse => apply(OrderAct::Refuse, order_id.await?, fields, caller).await,
+        Act::Refund => apply(OrderAct::Refund, order_id.await?, fields, caller).await,
+        Act::Revoke => apply(OrderAct::Revoke, order_id.await?, fields, caller).await,
         Act::Reconcile => reconcile(order_id.await?, caller).await.map(drop),
         Act::Reissue => reissue(order_id.await?, fields, caller).await.map(drop),
         Act::Replay => replay(&webhook.await?, caller).await.map(drop),
@@ -137,7 +137,7 @@ pub async fn perform(
             let detail = fields.optional("reason", REASON_MAX)?;
             remove_router(&router_named(id, caller).await?, detail, caller).await
         }
-        Act::Disconnect => end(id, caller).await.map(drop),
+        Act::Disconnect => disconnect_session(id, caller).await.map(drop),
         Act::EndToken => {
             let detail = fields.optional("reason", REASON_MAX)?;
             let audit = caller.audit_entry("disable_operator", format!("operator {id}"), detail);
@@ -150,7 +150,7 @@ pub async fn perform(
     }
 }
 
-async fn decide(
+async fn apply(
     act: OrderAct,
     order_id: OrderId,
     fields: &Fields,

@@ -23,7 +23,7 @@ pub fn millis(ms: impl Borrow<f64>) -> String {
 }
 
 /// Milliseconds in a readable unit: `850 ms`, `1.2 s`, `12 s`, `5 min`, `3 h`, `2 d`.
-pub fn ago(ms: impl Borrow<u64>) -> String {
+pub fn duration(ms: impl Borrow<u64>) -> String {
     let ms = *ms.borrow();
     match ms {
         ..1_000 => format!("{ms} ms"),
@@ -57,7 +57,7 @@ mod tests {
             7_200_000,
             400_000_000,
         ]
-        .map(ago);
+        .map(duration);
         assert_eq!(
             shown,
             ["850 ms", "1.2 s", "12 s", "119 s", "2 min", "2 h", "4 d"]

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::format::{ago, thousands};
+use super::format::{duration, thousands};
 use super::{Caller, PageContext, Section, shown};
 use crate::domain::health::CheckRun;
 use crate::http::Api;

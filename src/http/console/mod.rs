@@ -25,6 +25,7 @@ mod access_acts;
 mod act;
 mod act_targets;
 mod acts;
+mod banner;
 mod context;
 mod format;
 mod gate;
@@ -48,7 +49,7 @@ mod webhooks;
 pub use live::keep_history;
 
 use context::{PageContext, Section, next_page};
-use page::{Facts, HOME, invalid, known, refused, search_fault, shown};
+use page::{Facts, HOME, admins_only, in_path, invalid, known, refused, search_fault, shown};
 
 /// Every page of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -62,7 +63,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("", web::get().to(live::show))
                     .route("/", web::get().to(|| async { redirect(HOME) }))
                     .route("/logout", web::post().to(login::log_out))
-                    .route("/words", web::get().to(context::show_banner))
+                    .route("/words", web::get().to(banner::show_banner))
                     .route("/orders", web::get().to(orders::list))
                     .route("/orders/{order_id}", web::get().to(orders::show))
                     .route("/deliveries", web::get().to(webhooks::list))

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::access_acts::prove;
 use super::{
-    Caller, Code, Form, Page, PageContext, Problem, Section, html, next_page, refused, shown,
+    Caller, Code, Form, Page, PageContext, Problem, Section, html, in_path, next_page, refused, shown,
 };
 use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
@@ -18,7 +18,7 @@ use crate::web::format::capitalised;
 const PAGE: u64 = 100;
 
 /// A name and its new token, shown once.
-type Fresh = Option<(String, String)>;
+type Added = Option<(String, String)>;
 
 /// All operators that have or had a token.
 #[derive(Template)]
@@ -26,7 +26,7 @@ type Fresh = Option<(String, String)>;
 struct OperatorsPage {
     context: PageContext,
     operators: Vec<KnownOperator>,
-    fresh: Fresh,
+    added: Added,
     fault: Option<String>,
 }
 
@@ -40,18 +40,17 @@ struct AuditPage {
 }
 
 impl OperatorsPage {
-    async fn of(caller: &Caller, fresh: Fresh, fault: Option<String>) -> Result<Self, Problem> {
+    async fn of(caller: &Caller, added: Added, fault: Option<String>) -> Result<Self, Problem> {
         Ok(Self {
             operators: caller.api.store.operators().await?,
             context: PageContext::of(caller, Section::Operators).await,
-            fresh,
+            added,
             fault,
         })
     }
 
     fn access_href(&self, name: &str) -> String {
-        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        format!("/operator/people/{name}")
+        format!("/operator/people/{}", in_path(name))
     }
 
     fn end_href(&self, name: &str) -> String {
@@ -76,8 +75,8 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
             let audit = caller.audit_entry("add_operator", format!("operator {name}"), Some(role));
             let added = caller.api.store.add_operator(operator, Some(audit)).await?;
             if let Some(token) = added {
-                let fresh = Some((name, token.expose().to_owned()));
-                return Ok(shown(&OperatorsPage::of(&caller, fresh, None).await?));
+                let added = (name, token.expose().to_owned());
+                return Ok(shown(&OperatorsPage::of(&caller, Some(added), None).await?));
             }
             format!("There is a {name} already. A further token is made on the page of {name}.")
         }

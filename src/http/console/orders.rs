@@ -4,7 +4,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::act::Act;
-use super::format::{ago, money, thousands};
+use super::format::{duration, money, thousands};
 use super::{
     Caller, Code, Facts, Page, PageContext, Section, href, known, next_page, redirect, refused,
     search_fault, shown,
@@ -80,7 +80,7 @@ impl OrderPage {
     fn after(&self, line: &Line) -> String {
         match line.after_ms {
             None => String::new(),
-            Some(ms @ 60_000..) => format!("+{}", ago(ms.unsigned_abs())),
+            Some(ms @ 60_000..) => format!("+{}", duration(ms.unsigned_abs())),
             Some(ms) => format!("+{} ms", thousands(ms)),
         }
     }
@@ -211,8 +211,8 @@ fn facts(history: &OrderHistory, context: &PageContext) -> Facts {
         ("Revoked", voucher.and_then(|voucher| voucher.revoked_at).map(when)),
         ("Invoice", history.invoice.clone()),
         ("Reason", payment.failure_reason.map(|reason| reason.as_str().to_owned())),
-        ("ZenoPay's reason", visibility.typed(payment.gateway_word.as_deref())),
-        ("Operator's reason", visibility.typed(payment.operator_reason.as_ref().map(Personal::expose))),
+        ("ZenoPay's reason", visibility.free_text(payment.gateway_word.as_deref())),
+        ("Operator's reason", visibility.free_text(payment.operator_reason.as_ref().map(Personal::expose))),
         ("Ordered", Some(when(payment.created_at))),
         ("Sold", payment.processed_at.map(when)),
         ("Confirmed by ZenoPay", payment.gateway_confirmed_at.map(when)),

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
+use crate::http::auth::Caller;
 use crate::http::pages::html;
 use crate::http::problem::{Code, Problem};
 
@@ -26,6 +27,19 @@ pub(super) fn refused(page: &impl Template) -> HttpResponse {
 /// The problem of a form with an invalid value.
 pub(super) fn invalid(why: impl Into<String>) -> Problem {
     Problem::new(Code::InvalidValue).detail(why)
+}
+
+/// Refuses a viewer, and says why.
+pub(super) fn admins_only(caller: &Caller, why: &str) -> Result<(), Problem> {
+    match caller.operator().role.may_write() {
+        true => Ok(()),
+        false => Err(Code::Forbidden.detail(why)),
+    }
+}
+
+/// A name as a part of a path.
+pub(super) fn in_path(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect()
 }
 
 /// Why a list cannot be searched, for its page; any other problem has a page of its own.

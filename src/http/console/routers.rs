@@ -4,10 +4,10 @@ use actix_web::web;
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::format::ago;
+use super::format::duration;
 use super::{
-    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,
-    refused, shown,
+    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, admins_only, in_path, invalid,
+    known, redirect, refused, shown,
 };
 use crate::domain::access::{DisconnectResult, Router, RouterFault, RouterKind, RouterStatus};
 use crate::http::operators::execute::Fields;
@@ -66,7 +66,7 @@ impl RoutersPage {
             return "never".to_owned();
         };
         let ms = u64::try_from((self.now - *at).num_milliseconds()).unwrap_or(0);
-        format!("{} ago", ago(ms))
+        format!("{} ago", duration(ms))
     }
 
     fn signs(&self, status: &RouterStatus) -> &'static str {
@@ -114,7 +114,10 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
         Err(problem) => Err(problem),
     };
     let fault = match added {
-        Ok(router) => return Ok(redirect(&script_path(&router.name))),
+        Ok(router) => {
+            let script = format!("/operator/routers/{}", in_path(&router.name));
+            return Ok(redirect(&script));
+        }
         Err(problem) if matches!(problem.code, Code::InvalidValue | Code::InvalidTransition) => {
             format!("Not added: {}.", problem.detail.unwrap_or_default())
         }
@@ -146,9 +149,7 @@ pub fn entered(fields: &Fields) -> Result<Entered, Problem> {
 
 /// The whole script of a router, with its secret, for admins alone. That it was shown is logged.
 pub async fn script(name: web::Path<String>, caller: Caller) -> Page {
-    if !caller.operator().role.may_write() {
-        return Err(Problem::new(Code::Forbidden).detail("Scripts have secrets: ask an admin."));
-    }
+    admins_only(&caller, "Scripts have secrets: ask an admin.")?;
     let router = router_named(&name, &caller).await?;
     let subject = format!("router {} (script)", router.name);
     caller.record_unmasking(None, &subject).await?;
@@ -194,9 +195,4 @@ pub async fn facts(name: &str, caller: &Caller) -> Result<(String, Facts), Probl
         ("Log-ins", signed.then(|| SIGNED_ONLY.to_owned())),
     ]);
     Ok((format!("Router {name}"), facts))
-}
-
-fn script_path(name: &str) -> String {
-    let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/operator/routers/{name}")
 }

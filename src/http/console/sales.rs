@@ -97,7 +97,7 @@ impl SalesPage {
     }
 
     /// The amount of the best day, mobile money and cash together.
-    fn best(&self) -> i64 {
+    fn highest_day(&self) -> i64 {
         let sales = |day: &DaySales| Total::sold(day.by_phone.iter().chain(&day.for_cash)).amount;
         self.days.iter().map(sales).max().unwrap_or(0)
     }
@@ -115,7 +115,7 @@ impl SalesPage {
     }
 
     fn bar(&self, day: &DaySales, x: i64) -> Vec<Block<'_>> {
-        let best = self.best().max(1);
+        let highest = self.highest_day().max(1);
         let amount = |package| sold(day, package).map_or(0, |sold| sold.amount);
         let packages = self.packages.iter();
         let by_phone = packages.map(|(tone, package)| (tone.as_str(), amount(package)));
@@ -124,9 +124,9 @@ impl SalesPage {
         let mut blocks = Vec::new();
         for (tone, amount) in by_phone.chain([for_cash]) {
             // Round both edges in the same way, so that blocks have no gap between them.
-            let foot = below * HEIGHT / best;
+            let foot = below * HEIGHT / highest;
             below += amount;
-            let head = below * HEIGHT / best;
+            let head = below * HEIGHT / highest;
             if head > foot {
                 blocks.push(Block {
                     tone,

@@ -3,13 +3,13 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::format::{ago, date_time};
+use super::format::{date_time, duration};
 use super::{
     Caller, Facts, Page, PageContext, Problem, Section, known, next_page, refused, search_fault,
     shown,
 };
 use crate::domain::people::Visibility;
-use crate::http::operators::sessions::{SessionsQuery, find, mac, no_such_session};
+use crate::http::operators::sessions::{SessionsQuery, find_sessions, mac, no_such_session};
 use crate::store::OnlineSession;
 
 /// Sessions, newest first, with those that a router forgot.
@@ -35,14 +35,16 @@ impl SessionsPage {
     }
 
     fn span(&self, from: &DateTime<Utc>) -> String {
-        ago(u64::try_from((self.now - *from).num_milliseconds()).unwrap_or(0))
+        duration(u64::try_from((self.now - *from).num_milliseconds()).unwrap_or(0))
     }
 
     fn left(&self, session: &OnlineSession) -> String {
         let secs = session
             .seconds_left
             .and_then(|secs| u64::try_from(secs).ok());
-        secs.map_or("–".to_owned(), |secs| ago(secs.saturating_mul(1_000)))
+        secs.map_or("–".to_owned(), |secs| {
+            duration(secs.saturating_mul(1_000))
+        })
     }
 
     fn mib(&self, session: &OnlineSession) -> String {
@@ -58,7 +60,7 @@ pub async fn show(caller: Caller) -> Page {
         limit: None,
         cursor: Some(caller.parameter("cursor")),
     };
-    let (found, fault) = match find(&query, &caller).await {
+    let (found, fault) = match find_sessions(&query, &caller).await {
         Ok(page) => (Some(page), None),
         Err(problem) => (None, Some(search_fault(problem)?)),
     };

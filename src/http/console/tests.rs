@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::context::{PageContext, Section, StatusBanner};
+use super::banner::StatusBanner;
+use super::context::{PageContext, Section};
 use crate::domain::order::MayReissue;
 use crate::domain::people::Operator;
 use crate::web::Shop;

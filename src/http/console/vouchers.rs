@@ -4,7 +4,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::act::Act;
-use super::format::{ago, money};
+use super::format::{duration, money};
 use super::{
     Caller, Code, Facts, Form, Page, PageContext, Problem, Section, known, redirect, refused, shown,
 };
@@ -141,7 +141,7 @@ fn facts(voucher: &KnownVoucher, remaining: &Remaining, context: &PageContext) -
         ("Printed by", batch.map(|batch| batch.operator.clone())),
         ("First login", Some(voucher.usage.first_login_at.map_or("not yet".to_owned(), when))),
         ("Valid until", Some(ends)),
-        ("Time left", is_open.then(|| ago(left))),
+        ("Time left", is_open.then(|| duration(left))),
         ("Data left", data.map(|bytes| format!("{} MiB", bytes / 1_048_576))),
         ("Devices online", Some(remaining.devices_online.to_string())),
         ("Revoked", allowance.revoked_at.map(when)),

@@ -17,7 +17,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::ToSchema;
 
 use super::orders::order_named;
-use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
+use super::{Answer, Caller, Code, Problem, no_store, rfc3339};
 use crate::actors::registry::stats::ActorView;
 use crate::domain::order::{OrderId, Outcome};
 use crate::http::Api;
@@ -210,7 +210,7 @@ impl ActorRow {
     responses(
         (status = 200, description = "Actors, waiters, relay, reconciler, webhooks and latencies", body = ActorsDocument)))]
 pub async fn actors(api: web::Data<Api>) -> HttpResponse {
-    fresh(ActorsDocument::of(&api))
+    no_store(ActorsDocument::of(&api))
 }
 
 /// One order's actor.
@@ -223,7 +223,7 @@ pub async fn actor(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
     let view = caller.api.orders.view(order_id);
     let view = view.ok_or(Code::OrderNotFound)?;
-    Ok(fresh(ActorRow::of(order_id, &view)))
+    Ok(no_store(ActorRow::of(order_id, &view)))
 }
 
 /// The document of `GET /actors` each second, until the server stops or the operator loses access.

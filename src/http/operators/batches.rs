@@ -13,7 +13,7 @@ use super::execute::{Fields, NOTE_MAX, no_such_batch, revoke_batch};
 use super::schema::{BatchRequest as BatchBody, ReasonRequest};
 use super::spreadsheet::{self, defuse, local};
 use super::vouchers::PrintedBatch;
-use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
+use super::{Answer, Caller, Code, Problem, no_store, rfc3339};
 use crate::checkout::printed::{self, BATCH_MAX, BatchRequest};
 use crate::domain::access::State;
 use crate::domain::catalog::PackageRef;
@@ -149,7 +149,7 @@ pub async fn show(id: web::Path<String>, query: web::Query<BatchQuery>, caller: 
     match query.format.as_deref() {
         None | Some("json") => {
             let (batch, cards) = opened(&id, "", &caller).await?;
-            Ok(fresh(document(batch, &cards, caller.visibility())))
+            Ok(no_store(document(batch, &cards, caller.visibility())))
         }
         Some("csv") => {
             admins_only(&caller)?;

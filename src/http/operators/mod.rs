@@ -37,7 +37,7 @@ const PAGE: u64 = 50;
 const PAGE_MAX: u64 = 200;
 
 /// A JSON response with `no-store`.
-fn fresh(document: impl Serialize) -> HttpResponse {
+fn no_store(document: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(document)

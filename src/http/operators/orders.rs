@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of, rfc3339};
+use super::{
+    Answer, Caller, Code, Problem, cursor, cursor_of, filled, limit_of, no_store, rfc3339,
+};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::history::{Line, OrderHistory, narrate};
 use crate::domain::order::{FailureReason, OrderId, OrderName, OrderRef, Payment, Status};
@@ -129,7 +131,7 @@ pub async fn find_orders(query: web::Query<OrdersQuery>, caller: Caller) -> Answ
     let (ids, language) = (caller.visibility(), caller.language());
     let orders = page.items.iter();
     let orders = orders.map(|payment| OrderRow::of(payment, Visibility::Masked, ids, language));
-    Ok(fresh(OrdersDocument {
+    Ok(no_store(OrdersDocument {
         orders: orders.collect(),
         next_cursor: page.next.map(cursor),
     }))
@@ -143,7 +145,7 @@ pub async fn find_orders(query: web::Query<OrdersQuery>, caller: Caller) -> Answ
 pub async fn show_order(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
     let (history, timeline) = history_of(order_id, &caller).await?;
-    Ok(fresh(OrderDocument {
+    Ok(no_store(OrderDocument {
         order: OrderDetail::of(&history, caller.visibility(), caller.language()),
         timeline,
     }))
@@ -280,9 +282,9 @@ impl OrderDetail {
                 expires_at: voucher.expires_at.map(rfc3339),
                 revoked_at: voucher.revoked_at.map(rfc3339),
             }),
-            gateway_word: visibility.typed(payment.gateway_word.as_deref()),
+            gateway_word: visibility.free_text(payment.gateway_word.as_deref()),
             operator_reason: visibility
-                .typed(payment.operator_reason.as_ref().map(Personal::expose)),
+                .free_text(payment.operator_reason.as_ref().map(Personal::expose)),
             deadline_at: rfc3339(payment.deadline_at),
             next_ask_at: payment.due_at.map(rfc3339),
             gateway_confirmed_at: payment.gateway_confirmed_at.map(rfc3339),

@@ -116,7 +116,7 @@ fn order_row(section: &str, line: &OrderLine, zone: Tz) -> Row {
 fn order_name(text: &str, visibility: Visibility) -> String {
     match text.parse::<OrderId>() {
         Ok(order_id) => order_id.order_ref().to_string(),
-        Err(_) => visibility.typed(Some(text)).unwrap_or_default(),
+        Err(_) => visibility.free_text(Some(text)).unwrap_or_default(),
     }
 }
 

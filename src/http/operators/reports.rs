@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Caller, Code, Problem, fresh, report_csv, rfc3339, spreadsheet};
+use super::{Answer, Caller, Code, Problem, no_store, report_csv, rfc3339, spreadsheet};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
@@ -108,7 +108,7 @@ pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
     let report = caller.api.store.daily_report(day).await?;
     let zone = caller.api.timezone;
     if !is_csv {
-        return Ok(fresh(document(day, zone, report, caller.visibility())));
+        return Ok(no_store(document(day, zone, report, caller.visibility())));
     }
     let rows = report_csv::rows(&report, zone, caller.visibility());
     spreadsheet::file(&day.date.to_string(), rows)
@@ -137,7 +137,7 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility)
     };
     let mut orphans = report.orphans.lines;
     for orphan in &mut orphans {
-        orphan.order_id = visibility.typed(orphan.order_id.as_deref());
+        orphan.order_id = visibility.free_text(orphan.order_id.as_deref());
     }
     DailyDocument {
         status: "success",

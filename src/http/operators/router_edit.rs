@@ -1,9 +1,7 @@
 //! Routers, as an operator adds and changes them by the API and in the console, and the script for each.
 
 use super::{Caller, Code, Problem};
-use crate::domain::access::{
-    NewRouter, NotARouter, Router, RouterAddress, RouterKind, RouterTaken,
-};
+use crate::domain::access::{NewRouter, NotARouter, Router, RouterKind, RouterTaken};
 use crate::domain::people::Secret;
 use crate::radius::client::is_heard;
 use crate::radius::fresh_secret;
@@ -31,7 +29,8 @@ pub async fn add_router(entered: Entered, caller: &Caller) -> Result<Router, Pro
     let address = entered.address.as_deref().unwrap_or_default();
     let secret = match &entered.secret {
         Some(secret) => Secret::new(secret.as_str()),
-        None => secret_at(address, caller).await?,
+        None => Router::secret_at(caller.api.store.routers().await?, address)
+            .unwrap_or_else(fresh_secret),
     };
     let blank = Router {
         id: 0,
@@ -43,7 +42,7 @@ pub async fn add_router(entered: Entered, caller: &Caller) -> Result<Router, Pro
         coa_port: crate::domain::access::COA_PORT,
         require_message_auth: false,
     };
-    let new = with(&blank, entered, caller).await?;
+    let new = with_values(&blank, entered, caller).await?;
     let store = &caller.api.store;
     let added = store.add_router(new, &caller.operator().name).await?;
     added.map_err(taken)
@@ -58,7 +57,7 @@ pub async fn change_router(
     entered: Entered,
     caller: &Caller,
 ) -> Result<Router, Problem> {
-    let new = with(router, entered, caller).await?;
+    let new = with_values(router, entered, caller).await?;
     let (store, name) = (&caller.api.store, &caller.operator().name);
     let changed = store.change_router(router.id, new, name).await?;
     changed.ok_or_else(no_such_router)?.map_err(taken)
@@ -112,7 +111,11 @@ pub async fn script_of(router: &Router, caller: &Caller) -> Result<Option<String
 }
 
 /// The router with these values in place of its own.
-async fn with(router: &Router, entered: Entered, caller: &Caller) -> Result<NewRouter, Problem> {
+async fn with_values(
+    router: &Router,
+    entered: Entered,
+    caller: &Caller,
+) -> Result<NewRouter, Problem> {
     let fault = |fault: NotARouter| Code::InvalidValue.detail(fault);
     let address = entered.address.as_deref().unwrap_or(&router.address);
     let name = entered.name.as_deref().unwrap_or(&router.name);
@@ -135,15 +138,6 @@ async fn with(router: &Router, entered: Entered, caller: &Caller) -> Result<NewR
         .await
         .map_err(fault)?;
     Ok(new)
-}
-
-/// The secret that the routers at this address share, or a fresh one.
-async fn secret_at(address: &str, caller: &Caller) -> Result<Secret, Problem> {
-    let address: Option<RouterAddress> = address.trim().parse().ok();
-    let address = address.map(|address| address.to_string());
-    let mut routers = caller.api.store.routers().await?.into_iter();
-    let there = routers.find(|router| Some(&router.address) == address.as_ref());
-    Ok(there.map_or_else(fresh_secret, |router| router.secret))
 }
 
 fn taken(why: RouterTaken) -> Problem {

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of, rfc3339};
+use super::{
+    Answer, Caller, Code, Problem, cursor, cursor_of, filled, limit_of, no_store, rfc3339,
+};
 use crate::domain::access::DeviceMac;
 use crate::domain::people::Visibility;
 use crate::store::{OnlineSession, Page};
@@ -71,7 +73,7 @@ pub struct DisconnectQueued {
         (status = 422, description = "`invalid_query`"),
         (status = 429, description = "`rate_limited`: a viewer searches 30 times a minute")))]
 pub async fn list(query: web::Query<SessionsQuery>, caller: Caller) -> Answer {
-    let page = find(&query, &caller).await?;
+    let page = find_sessions(&query, &caller).await?;
     let visibility = caller.visibility();
     let row = |session: &OnlineSession| SessionRow {
         id: session.id,
@@ -85,7 +87,7 @@ pub async fn list(query: web::Query<SessionsQuery>, caller: Caller) -> Answer {
         last_heard_at: rfc3339(session.heard_at),
         stale: session.is_stale,
     };
-    Ok(fresh(SessionsDocument {
+    Ok(no_store(SessionsDocument {
         sessions: page.items.iter().map(row).collect(),
         next_cursor: page.next.map(cursor),
     }))
@@ -98,7 +100,7 @@ pub async fn list(query: web::Query<SessionsQuery>, caller: Caller) -> Answer {
         (status = 202, description = "A Disconnect-Request is queued", body = DisconnectQueued),
         (status = 404, description = "`not_found`: nobody is on-line with that id")))]
 pub async fn disconnect(id: web::Path<String>, caller: Caller) -> Answer {
-    let id = end(&id, &caller).await?;
+    let id = disconnect_session(&id, &caller).await?;
     Ok(HttpResponse::Accepted().json(DisconnectQueued { id }))
 }
 
@@ -106,7 +108,7 @@ pub async fn disconnect(id: web::Path<String>, caller: Caller) -> Answer {
 ///
 /// # Errors
 /// A 404 if there is no such session.
-pub async fn end(id: &str, caller: &Caller) -> Result<i64, Problem> {
+pub async fn disconnect_session(id: &str, caller: &Caller) -> Result<i64, Problem> {
     let id = id.parse().map_err(|_| no_such_session())?;
     let audit = caller.audit_entry("disconnect", format!("session {id}"), None);
     let queued = caller.api.store.disconnect_session(id, audit).await?;
@@ -123,7 +125,10 @@ pub fn no_such_session() -> Problem {
 ///
 /// # Errors
 /// 422 `invalid_query`.
-pub async fn find(query: &SessionsQuery, caller: &Caller) -> Result<Page<OnlineSession>, Problem> {
+pub async fn find_sessions(
+    query: &SessionsQuery,
+    caller: &Caller,
+) -> Result<Page<OnlineSession>, Problem> {
     let (limit, before) = (limit_of(&query.limit)?, cursor_of(&query.cursor)?);
     let store = &caller.api.store;
     let Some(text) = filled(&query.q) else {
@@ -140,7 +145,7 @@ pub async fn find(query: &SessionsQuery, caller: &Caller) -> Result<Page<OnlineS
     loop {
         let page = store.online(before, CHUNK).await?;
         for session in page.items {
-            if !is_meant(&session, text) {
+            if !matches(&session, text) {
                 continue;
             }
             if items.len() == limit {
@@ -157,7 +162,7 @@ pub async fn find(query: &SessionsQuery, caller: &Caller) -> Result<Page<OnlineS
 }
 
 /// Only whole values: a viewer could find out a masked one by its parts.
-fn is_meant(session: &OnlineSession, text: &str) -> bool {
+fn matches(session: &OnlineSession, text: &str) -> bool {
     let device = DeviceMac::read(text);
     session.code.is_typed_as(text)
         || session.router.eq_ignore_ascii_case(text)

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::execute::{Fields, OrderAct, REASON_MAX, revoke_printed};
 use super::schema::ReasonRequest;
-use super::{Answer, Caller, Code, fresh, rfc3339};
+use super::{Answer, Caller, Code, no_store, rfc3339};
 use crate::domain::access::{Remaining, VoucherCode};
 use crate::domain::order::Outcome;
 use crate::domain::people::Visibility;
@@ -83,7 +83,7 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
     let subject = format!("voucher {}", voucher.row.id);
     caller.record_unmasking(voucher.order_id, &subject).await?;
     let visibility = caller.visibility();
-    Ok(fresh(VoucherDetail {
+    Ok(no_store(VoucherDetail {
         id: voucher.row.id,
         voucher_code: visibility.code(voucher.row.code.as_str()),
         masked: visibility == Visibility::Masked,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::orders::id_of;
-use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of};
+use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, limit_of, no_store};
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
@@ -66,7 +66,7 @@ pub struct WebhookBody {
 impl WebhookRow {
     fn of(mut row: JournalRow, visibility: Visibility) -> Self {
         let order = order_of(&row).map(|order_id| order_id.order_ref().to_string());
-        row.order_id = visibility.typed(row.order_id.as_deref());
+        row.order_id = visibility.free_text(row.order_id.as_deref());
         Self { order, row }
     }
 }
@@ -97,7 +97,7 @@ pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> A
     let page = caller.api.store.read_journal(search).await?;
     let visibility = caller.visibility();
     let rows = page.items.into_iter();
-    Ok(fresh(WebhooksDocument {
+    Ok(no_store(WebhooksDocument {
         webhooks: rows.map(|row| WebhookRow::of(row, visibility)).collect(),
         next_cursor: page.next.map(cursor),
     }))
@@ -112,7 +112,7 @@ pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> A
 pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
-    Ok(fresh(WebhookDetail {
+    Ok(no_store(WebhookDetail {
         reference: row.reference.clone(),
         amount: row.amount,
         content_type: row.content_type.clone(),

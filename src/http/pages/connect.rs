@@ -8,8 +8,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use super::arrival::{WANTED, WANTED_COOKIE};
 use super::known_voucher::{known, remember};
-use super::voucher::{WANTED, WANTED_COOKIE, lead, show_voucher, unknown};
+use super::voucher::{lead, show_voucher, unknown};
 use super::way::{Way, way};
 use super::{Form, Page, Visitor, with_cookie};
 use crate::domain::access::VoucherCode;

@@ -27,7 +27,7 @@ pub(super) struct KnownVoucher {
     pub code: VoucherCode,
     pub remaining: Remaining,
     /// The path of the order's page; `None` if the browser knows the code alone.
-    pub home: Option<String>,
+    pub order_page: Option<String>,
     /// Its payment was paid back.
     pub is_refunded: bool,
 }
@@ -64,7 +64,7 @@ pub(super) async fn known(visitor: &Visitor) -> Result<Option<KnownVoucher>, Pro
     Ok(remaining.map(|remaining| KnownVoucher {
         code,
         remaining,
-        home: None,
+        order_page: None,
         is_refunded: false,
     }))
 }
@@ -82,7 +82,7 @@ async fn of_order(
     Ok(remaining.map(|remaining| KnownVoucher {
         code: voucher.code.clone(),
         remaining,
-        home: Some(link.path(order)),
+        order_page: Some(link.path(order)),
         is_refunded: order.status == Status::Refunded,
     }))
 }

@@ -9,8 +9,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
-    HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, VARY,
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, HeaderValue, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
@@ -26,8 +25,10 @@ use crate::domain::access::RouterRefusal;
 use crate::domain::catalog::Terms;
 use crate::domain::people::Language;
 use crate::web::text::{Text, text};
-use crate::web::{Asked, CONTENT_SECURITY_POLICY as POLICY, Visit, assets, own_path};
+use crate::web::{Asked, Visit, assets, own_path};
 
+mod answer;
+mod arrival;
 pub mod connect;
 mod form;
 pub mod handset;
@@ -45,6 +46,7 @@ pub mod state;
 pub mod voucher;
 mod way;
 
+pub use answer::{html, redirect, retry_after, with_cookie};
 pub use form::Form;
 
 /// The cookie with the router that this browser came from: the link in an SMS does not name it.
@@ -265,38 +267,4 @@ impl FromRequest for Visitor {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::of(request).ok_or_else(|| Problem::new(Code::Internal)))
     }
-}
-
-/// A page as a response.
-pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
-    let page = page.render();
-    HttpResponse::build(status)
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type("text/html; charset=utf-8")
-        .body(page.expect("a template writes into memory and calls nothing that fails"))
-}
-
-/// Redirects to another page of ours.
-pub fn redirect(path: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((LOCATION, path))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .finish()
-}
-
-/// Adds a `Set-Cookie`.
-pub fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
-    if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().append(SET_COOKIE, cookie);
-    }
-    answer
-}
-
-/// Sets `Retry-After`, if there is a time to retry.
-pub fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse {
-    if let Some(secs) = secs {
-        answer.headers_mut().insert(RETRY_AFTER, secs.into());
-    }
-    answer
 }

@@ -25,7 +25,7 @@ struct ReissuePage<'a> {
     /// Its version is sent along, so that pressing twice is one new code.
     order: &'a Payment,
     /// The path of the order's page.
-    home: String,
+    order_page: String,
 }
 
 /// The order, as it is now or as soon as it differs from `since`.
@@ -52,7 +52,7 @@ pub async fn ask(visitor: Visitor, token: web::Path<String>) -> Page {
     let page = ReissuePage {
         visitor: &visitor,
         order: &order,
-        home: link.path(&order),
+        order_page: link.path(&order),
     };
     Ok(visitor.answer(StatusCode::OK, &page))
 }
@@ -65,10 +65,10 @@ pub async fn reissue(visitor: Visitor, token: web::Path<String>, payload: web::P
     if let Some(refusal) = refused_by_shop(&visitor) {
         return Ok(show_again(&visitor, &order, link, refusal));
     }
-    let home = link.path(&order);
+    let order_page = link.path(&order);
     // Our form has the version that the guest saw; any other form changes nothing.
     let Ok(seen) = form.field("seen").parse() else {
-        return Ok(visitor.redirect(&format!("{home}/reissue")));
+        return Ok(visitor.redirect(&format!("{order_page}/reissue")));
     };
     let requester = Requester::Owner(seen);
     let reissue = visitor.api.orders.reissue(order.order_id, requester);
@@ -76,7 +76,7 @@ pub async fn reissue(visitor: Visitor, token: web::Path<String>, payload: web::P
     let text = &visitor.text.notice;
     let refusal = match done.outcome {
         ReissueOutcome::Replaced | ReissueOutcome::AlreadyReplaced => {
-            return Ok(visitor.redirect(&home));
+            return Ok(visitor.redirect(&order_page));
         }
         ReissueOutcome::DailyLimit(wait) => {
             let notice = Notice::new(&text.enough_codes_title, &text.enough_codes);

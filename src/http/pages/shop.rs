@@ -6,9 +6,9 @@ use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 use uuid::Uuid;
 
+use super::arrival::{Arrival, arrive};
 use super::notice::Notice;
 use super::open_order::{current_key, form_key, remember, remembered, resume};
-use super::voucher::{Arrival, arrive};
 use super::{Form, Page, Problem, Visitor, redirect, retry_after};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::catalog::{Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity};

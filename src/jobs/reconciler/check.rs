@@ -9,7 +9,7 @@ use tracing::info;
 use super::Reconciler;
 use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
-use crate::domain::order::{Evidence, OrderId, Payment, Status, Word};
+use crate::domain::order::{Evidence, OrderId, Payment, ReportedStatus, Status};
 use crate::domain::pacing::Flow;
 use crate::domain::pacing::check_schedule::{check_soon, next_check, next_confirmation};
 use crate::gateways::zenopay::wire::StatusAnswer;
@@ -27,8 +27,11 @@ impl Reconciler {
         context.metrics.reconciler_checked.inc();
         let (awaits_money, unconfirmed_since) = match answer {
             StatusAnswer::Known(report) => {
-                let says_nothing = report.word == Word::InProgress;
-                let says_no = matches!(report.word, Word::Failed | Word::Cancelled);
+                let says_nothing = report.word == ReportedStatus::InProgress;
+                let says_no = matches!(
+                    report.word,
+                    ReportedStatus::Failed | ReportedStatus::Cancelled
+                );
                 let command = Command::of(Evidence::OrderStatus(report));
                 let handled = context.orders.handle(order_id, command).await?;
                 self.count_repair(order_id, &handled);

@@ -1,7 +1,7 @@
 use chrono::TimeZone;
 
 use super::*;
-use crate::domain::order::Word;
+use crate::domain::order::ReportedStatus;
 use crate::gateways::zenopay::wire::{Notification, read_webhook};
 
 #[test]
@@ -40,7 +40,7 @@ fn our_own_reader_understands_every_kind_of_body() {
                 ..
             } = read_webhook(planned[0].body.as_bytes()).unwrap();
             assert_eq!(raw_order_id, "677e43274d7cb");
-            assert_eq!(report.word, Word::Paid);
+            assert_eq!(report.word, ReportedStatus::Paid);
             assert_eq!(report.reference.as_deref(), Some("0936000000"));
             assert_eq!(
                 report.amount.whole().map(|amount| amount.0),

@@ -25,9 +25,9 @@ const COST: (u32, u32, u32) = (19 * 1_024, 2, 1);
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 /// Log-ins of strangers that wait for their turn.
 const WAITING_MAX: usize = 8;
-/// Of no password: compared when there is none to compare with, so that an unknown name costs the same
+/// Compared when there is none to compare with, so that an unknown name costs the same
 /// time as a known one.
-const OF_NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
+const HASH_OF_NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA\
      $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A password as it is stored.
@@ -143,7 +143,7 @@ fn hashed(password: &Secret) -> PasswordHash {
 
 /// The parameters are those of the hash, so that old hashes stay valid when they are raised.
 fn is_of(password: &Secret, hash: Option<&PasswordHash>) -> bool {
-    let text = hash.map_or(OF_NOBODY, |hash| &hash.0);
+    let text = hash.map_or(HASH_OF_NO_PASSWORD, |hash| &hash.0);
     let parsed = Phc::new(text).expect("we store only hashes of our own");
     let is_equal = argon2()
         .verify_password(password.expose().as_bytes(), &parsed)
@@ -169,9 +169,6 @@ mod tests {
         assert!(one != other, "two salts");
         assert!(is_of(&password, Some(&one)) && is_of(&password, Some(&other)));
         assert!(!is_of(&Secret::new("mti mkubwa wa Embe"), Some(&one)));
-        assert!(
-            !is_of(&password, None),
-            "the hash of nobody matches nothing"
-        );
+        assert!(!is_of(&password, None), "without a hash nothing matches");
     }
 }

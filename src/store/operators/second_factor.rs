@@ -30,6 +30,16 @@ pub enum SecondFactor {
     },
 }
 
+/// A change of whether log-ins need codes, with the code that proves it.
+pub enum FactorChange {
+    /// They need codes from now on, and there are recovery codes.
+    Confirm(String),
+    /// There are other recovery codes.
+    RenewCodes(String),
+    /// They need none from now on. An admin needs no code for another operator.
+    End(Option<String>),
+}
+
 impl Store {
     /// Whether a log-in of this operator needs a code.
     ///
@@ -63,90 +73,54 @@ impl Store {
         self.execute(begin, values).await.map(drop)
     }
 
-    /// Needs codes from now on, if this is one. Returns the recovery codes, which are stored only as
-    /// hashes; `None` if the code is wrong.
+    /// Makes a change, if its code is right. Returns the new recovery codes, which are stored only as
+    /// hashes, and none at the end; `None` if the code is wrong or the change has no effect.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn confirm_second_factor(
+    pub async fn change_second_factor(
         &self,
         name: String,
-        code: String,
+        change: FactorChange,
         audit: AuditEntry,
     ) -> Result<Option<Vec<Secret>>> {
         let now = self.clock().now();
         self.transaction_if(move |txn| {
             Box::pin(async move {
-                let row = enabled(txn, &name).await?.filter(|row| !row.totp_confirmed);
-                let Some(row) = row else { return Ok(None) };
-                if !use_totp(txn, &row, &code, now).await? {
+                let is_off = matches!(change, FactorChange::Confirm(_));
+                let row = enabled(txn, &name).await?;
+                let Some(row) = row.filter(|row| row.totp_confirmed != is_off) else {
+                    return Ok(None);
+                };
+                let is_proven = match &change {
+                    FactorChange::Confirm(code) => use_totp(txn, &row, code, now).await?,
+                    FactorChange::RenewCodes(code) | FactorChange::End(Some(code)) => {
+                        use_code(txn, &row, code, now).await?
+                    }
+                    FactorChange::End(None) => true,
+                };
+                if !is_proven {
                     return Ok(None);
                 }
-                let confirm = "UPDATE operators SET totp_confirmed = true WHERE name = $1";
-                sql::execute(txn, confirm, [name.as_str().into()]).await?;
                 audit_log::insert(txn, &audit, now).await?;
-                new_codes(txn, &name).await.map(Some)
+                let update = match change {
+                    FactorChange::RenewCodes(_) => return new_codes(txn, &name).await.map(Some),
+                    FactorChange::Confirm(_) => {
+                        "UPDATE operators SET totp_confirmed = true WHERE name = $1"
+                    }
+                    FactorChange::End(_) => {
+                        "UPDATE operators SET totp_secret = NULL, totp_confirmed = false \
+                         WHERE name = $1"
+                    }
+                };
+                sql::execute(txn, update, [name.as_str().into()]).await?;
+                match is_off {
+                    true => new_codes(txn, &name).await.map(Some),
+                    false => forget_codes(txn, &name).await.map(|()| Some(Vec::new())),
+                }
             })
         })
         .await
-    }
-
-    /// Replaces the recovery codes, if this code is right.
-    ///
-    /// # Errors
-    /// As `Store::transaction`.
-    pub async fn renew_recovery_codes(
-        &self,
-        name: String,
-        code: String,
-        audit: AuditEntry,
-    ) -> Result<Option<Vec<Secret>>> {
-        let now = self.clock().now();
-        self.transaction_if(move |txn| {
-            Box::pin(async move {
-                let row = enabled(txn, &name).await?.filter(|row| row.totp_confirmed);
-                let Some(row) = row else { return Ok(None) };
-                if !use_code(txn, &row, &code, now).await? {
-                    return Ok(None);
-                }
-                audit_log::insert(txn, &audit, now).await?;
-                new_codes(txn, &name).await.map(Some)
-            })
-        })
-        .await
-    }
-
-    /// Needs no codes from now on: with a code of the operator, or without one by an admin. `false` if the
-    /// code is wrong, or none was needed before.
-    ///
-    /// # Errors
-    /// As `Store::transaction`.
-    pub async fn end_second_factor(
-        &self,
-        name: String,
-        code: Option<String>,
-        audit: AuditEntry,
-    ) -> Result<bool> {
-        let now = self.clock().now();
-        let done = self.transaction_if(move |txn| {
-            Box::pin(async move {
-                let row = enabled(txn, &name).await?.filter(|row| row.totp_confirmed);
-                let Some(row) = row else { return Ok(None) };
-                if let Some(code) = code
-                    && !use_code(txn, &row, &code, now).await?
-                {
-                    return Ok(None);
-                }
-                let end = "UPDATE operators SET totp_secret = NULL, totp_confirmed = false \
-                     WHERE name = $1";
-                sql::execute(txn, end, [name.as_str().into()]).await?;
-                let forget = "DELETE FROM operator_recovery_codes WHERE operator = $1";
-                sql::execute(txn, forget, [name.into()]).await?;
-                audit_log::insert(txn, &audit, now).await?;
-                Ok(Some(()))
-            })
-        });
-        Ok(done.await?.is_some())
     }
 }
 
@@ -189,9 +163,13 @@ async fn use_totp(
     Ok(sql::execute(txn, take, values).await? == 1)
 }
 
-async fn new_codes(txn: &DatabaseTransaction, name: &str) -> Result<Vec<Secret>> {
+async fn forget_codes(txn: &DatabaseTransaction, name: &str) -> Result<()> {
     let forget = "DELETE FROM operator_recovery_codes WHERE operator = $1";
-    sql::execute(txn, forget, [name.into()]).await?;
+    sql::execute(txn, forget, [name.into()]).await.map(drop)
+}
+
+async fn new_codes(txn: &DatabaseTransaction, name: &str) -> Result<Vec<Secret>> {
+    forget_codes(txn, name).await?;
     let mut codes = Vec::new();
     for _ in 0..RECOVERY_CODES {
         let digits = hex::encode(random_bytes::<8>());

@@ -25,15 +25,15 @@ const FREE_HOST: &str = "SELECT MIN(host) + 1 FROM router_tunnels t \
 
 impl Store {
     /// The tunnels of all routers that have one, after this router was given one, for this operator: its
-    /// row in `nas` then has its address in the tunnel. `fresh` is for new ends: the server's, and the
+    /// row in `nas` then has its address in the tunnel. `new_keys` are for new ends: the server's, and the
     /// router's.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn dig_tunnel(
+    pub async fn add_tunnel(
         &self,
         router: &Router,
-        fresh: [Secret; 2],
+        new_keys: [Secret; 2],
         operator: &str,
     ) -> Result<TunnelKeys> {
         let (id, now) = (router.id, self.clock().now());
@@ -44,7 +44,7 @@ impl Store {
                 let known = "SELECT host FROM router_tunnels WHERE router_id = $1";
                 let host: Option<i32> = sql::tuple(txn, known, [id.into()]).await?;
                 if host.is_none() {
-                    let [server, own] = fresh;
+                    let [server, own] = new_keys;
                     add(txn, SERVER, SERVER_HOST, &server).await?;
                     let free: Option<i32> = sql::tuple(txn, FREE_HOST, []).await?;
                     add(txn, id, free.unwrap_or(SERVER_HOST + 1), &own).await?;

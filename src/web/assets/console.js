@@ -6,7 +6,7 @@
 
   const count = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
   const millis = (ms) => ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
-  const ago = (ms) => {
+  const duration = (ms) => {
     if (ms < 1000) { return `${Math.trunc(ms)} ms`; }
     if (ms < 10_000) { return `${(Math.trunc(ms / 100) / 10).toFixed(1)} s`; }
     for (const [below, unit, name] of [[120_000, 1000, 's'], [7_200_000, 60_000, 'min'], [172_800_000, 3_600_000, 'h']]) {
@@ -16,9 +16,9 @@
   };
   const formatted = (value, form, now) => {
     if (value === null || value === undefined) { return '–'; }
-    if (form === 'since') { return `${ago(Math.max(0, now - Date.parse(value)))} ago`; }
+    if (form === 'since') { return `${duration(Math.max(0, now - Date.parse(value)))} ago`; }
     if (typeof value !== 'number') { return String(value); }
-    return { count, ago, 'ago-secs': (secs) => ago(secs * 1000) }[form](value);
+    return { count, duration, 'duration-secs': (secs) => duration(secs * 1000) }[form](value);
   };
   const pick = (document, pointer) => pointer.split('/').slice(1)
     .reduce((value, name) => value?.[name], document);
@@ -101,7 +101,7 @@
           `${n ? 'L' : 'M'}${(WIDTH * (1 - (end - at) / span)).toFixed(1)} ${(HEIGHT - 1 - (HEIGHT - 2) * value / top).toFixed(1)}`).join(''));
         setText(key, this.formatted(points.at(-1)?.[1] ?? 0));
       }
-      setText(this.peak, `peak ${this.formatted(most)} in ${ago(span)}`);
+      setText(this.peak, `peak ${this.formatted(most)} in ${duration(span)}`);
     }
   }
 

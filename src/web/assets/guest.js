@@ -96,8 +96,8 @@
     document.title = page.title;
     say(next.querySelector('h1').textContent + '. ' + next.querySelector('.lead').textContent);
     if (held) { next.focus(); }
-    var tongue = page.getElementById('tongue');
-    if (tongue) { document.getElementById('tongue').href = tongue.getAttribute('href'); }
+    var language = page.getElementById('language');
+    if (language) { document.getElementById('language').href = language.getAttribute('href'); }
   }
 
   function failed(after) {

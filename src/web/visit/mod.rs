@@ -194,7 +194,7 @@ impl Visit {
     pub fn step(&self, code: &str, now: DateTime<Utc>) -> Option<Step<'_>> {
         let login = self.login.as_ref()?;
         match &login.kind {
-            Kind::MikroTik { .. } => self.connect_by_itself(code).map(Step::Go),
+            Kind::MikroTik { .. } => self.connect_automatically(code).map(Step::Go),
             Kind::Chilli(uam) => {
                 let secret = self.uam_secret.as_ref();
                 let url = uam.log_in(&login.url, code, secret, now);
@@ -249,7 +249,7 @@ impl Visit {
     }
 
     /// The same without the guest's destination, which a link can set to any site.
-    pub fn connect_by_itself(&self, code: &str) -> Option<String> {
+    pub fn connect_automatically(&self, code: &str) -> Option<String> {
         let visit = Self {
             destination: None,
             ..self.clone()

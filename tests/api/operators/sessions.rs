@@ -12,7 +12,7 @@ use crate::harness::{Answer, Kind, TOKEN, TestApp};
 on_both_databases! {
     a_session_reads_and_needs_its_csrf_token_to_write,
     a_session_ends_with_its_token,
-    a_session_ends_by_itself_and_at_the_log_out,
+    a_session_ends_automatically_and_at_the_log_out,
     the_bootstrap_token_opens_a_session_that_ends_with_it,
     wrong_log_ins_slow_down_after_the_third,
     a_token_that_the_server_has_made_is_never_delayed,
@@ -113,7 +113,7 @@ async fn a_session_ends_with_its_token(kind: Kind) {
     assert_eq!(looks(&app, &asha).await, 401, "a new token, new sessions");
 }
 
-async fn a_session_ends_by_itself_and_at_the_log_out(kind: Kind) {
+async fn a_session_ends_automatically_and_at_the_log_out(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
     let token = app.add_operator("asha", Role::Admin).await;

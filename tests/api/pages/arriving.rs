@@ -15,9 +15,9 @@ use crate::owner_link::{owner_link, reissue};
 
 on_both_databases! {
     the_link_of_the_sms_knows_the_router_that_the_browser_came_from,
-    a_phone_that_was_idle_is_logged_in_again_by_itself,
-    no_other_phone_is_ever_logged_in_by_itself,
-    a_log_in_by_itself_is_not_repeated,
+    a_phone_that_was_idle_is_logged_in_again_automatically,
+    no_other_phone_is_ever_logged_in_automatically,
+    an_automatic_log_in_is_not_repeated,
     a_guest_whose_voucher_is_over_sees_why_in_the_shop,
     a_code_that_was_replaced_logs_in_only_the_phone_that_paid,
     a_made_up_cookie_is_a_guess_as_any_other,
@@ -39,7 +39,7 @@ async fn the_link_of_the_sms_knows_the_router_that_the_browser_came_from(kind: K
     assert!(linked.text.contains(&url), "{}", linked.text);
 }
 
-async fn a_phone_that_was_idle_is_logged_in_again_by_itself(kind: Kind) {
+async fn a_phone_that_was_idle_is_logged_in_again_automatically(kind: Kind) {
     let app = start(kind).await;
     let (order, code) = sold(&app, "daily").await;
     let link = owner_link(&app, &order).await;
@@ -66,7 +66,7 @@ async fn a_phone_that_was_idle_is_logged_in_again_by_itself(kind: Kind) {
     }
 }
 
-async fn no_other_phone_is_ever_logged_in_by_itself(kind: Kind) {
+async fn no_other_phone_is_ever_logged_in_automatically(kind: Kind) {
     let app = start(kind).await;
     let (order, code) = sold(&app, "daily").await;
     session(&app, kind, &code, MAC).await;
@@ -104,7 +104,7 @@ async fn no_other_phone_is_ever_logged_in_by_itself(kind: Kind) {
     }
 }
 
-async fn a_log_in_by_itself_is_not_repeated(kind: Kind) {
+async fn an_automatic_log_in_is_not_repeated(kind: Kind) {
     let app = start(kind).await;
     let (order, code) = sold(&app, "daily").await;
     session(&app, kind, &code, MAC).await;

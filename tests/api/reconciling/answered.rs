@@ -20,7 +20,7 @@ on_both_databases! {
 
 /// Answers that say neither "paid" nor "not paid".
 const UNCLEAR: [(&str, Says); 13] = [
-    ("in progress", Says::Word("PROCESSING")),
+    ("in progress", Says::Status("PROCESSING")),
     (
         "pending",
         Says::Raw(
@@ -62,7 +62,7 @@ const UNCLEAR: [(&str, Says); 13] = [
         ),
     ),
     ("hangs up", Says::HangsUp),
-    ("an unknown word", Says::Word("UNPAID")),
+    ("an unknown word", Says::Status("UNPAID")),
 ];
 
 async fn an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes(kind: Kind) {
@@ -98,7 +98,7 @@ async fn an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes(kind
     }
 
     for (_, order) in &orders {
-        zenopay.says(order, Says::Word("COMPLETED"));
+        zenopay.says(order, Says::Status("COMPLETED"));
         make_due(&app, order).await;
     }
     app.app.api.reconciler.run_once().await.unwrap();
@@ -179,7 +179,7 @@ async fn a_copy_that_zenopay_does_not_confirm_is_not_checked_for_ever(kind: Kind
     let always = |config: &mut malipo::config::Config| config.zenopay.confirm = Confirm::Always;
     let app = zenopay.shop(kind, always).await;
     let order = zenopay.buy(&app).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
     let first = app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(first.verdict(), (200, "completed".to_owned()));
 

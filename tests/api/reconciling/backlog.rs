@@ -66,7 +66,7 @@ async fn ten_thousand_open_orders_are_checked_at_the_pace_without_delaying_webho
     zenopay.buy(&first).await;
     let database = first.stop().await;
     add_backlog(&database).await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let idle = of_idle.shop(kind, pace).await;
 
     let (begun, asked) = (Instant::now(), zenopay.asked_in_all());
@@ -102,7 +102,7 @@ async fn orders_with_a_waiting_guest_come_first_and_then_the_newest(kind: Kind) 
     let app = zenopay
         .shop(kind, |config| config.zenopay.asks_per_sec = 2)
         .await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let mut orders = Vec::new();
     for _ in 0..30 {
         orders.push(zenopay.buy(&app).await);
@@ -120,7 +120,7 @@ async fn orders_with_a_waiting_guest_come_first_and_then_the_newest(kind: Kind) 
         app.database.execute(&due).await;
         eventually("ten are checked", async || zenopay.asked_in_all() >= 10).await;
         let asked = zenopay.asked_ids();
-        zenopay.says(&waited_for, Says::Word("COMPLETED"));
+        zenopay.says(&waited_for, Says::Status("COMPLETED"));
         let due = format!(
             "UPDATE payments SET due_at = '{LONG_AGO}' WHERE {}",
             app.database.is_order(&waited_for.id)

@@ -28,7 +28,7 @@ async fn a_crowd_of_unverified_webhooks_and_the_reconciler_share_one_status_chec
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
     // Long enough for all requests to arrive, and shorter than the time-out of a status check.
-    let slowly = Says::WordAfter(Duration::from_secs(2), "COMPLETED");
+    let slowly = Says::StatusAfter(Duration::from_secs(2), "COMPLETED");
     zenopay.says(&order, slowly);
 
     let crowd = join_all((0..20).map(|_| hint(&app, &order)));
@@ -74,7 +74,7 @@ async fn a_due_time_in_another_notation_is_claimed_too(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
 
     app.database
         .execute("UPDATE payments SET due_at = '2020-01-01T00:00:00.000+00:00'")

@@ -46,7 +46,7 @@ async fn a_sale_is_confirmed_once_and_what_zenopay_knows_of_it_is_kept(kind: Kin
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = sell(&zenopay, &app).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
     let before = app.status(&order).await;
     let row = app.database.is_order(&order.id);
     let within_minutes = format!(
@@ -83,9 +83,9 @@ async fn a_sale_that_zenopay_contradicts_raises_one_alert(kind: Kind) {
     let less = r#"{"data":[{"order_id":"ORDER","payment_status":"COMPLETED","amount":"1500"}]}"#;
     let cases = [
         (Says::Raw(200, less), "amount_differs"),
-        (Says::Word("FAILED"), "reversal"),
-        (Says::Word("CANCELLED"), "reversal"),
-        (Says::Word("UNPAID"), "unknown_word"),
+        (Says::Status("FAILED"), "reversal"),
+        (Says::Status("CANCELLED"), "reversal"),
+        (Says::Status("UNPAID"), "unknown_word"),
     ];
     for (says, alert) in cases {
         let order = sell(&zenopay, &app).await;
@@ -116,7 +116,7 @@ async fn a_sale_that_zenopay_does_not_know_is_checked_again_and_raises_an_alert_
     let unclear = [
         Says::Raw(404, ""),
         Says::Raw(503, ""),
-        Says::Word("PENDING"),
+        Says::Status("PENDING"),
     ];
     let mut orders = Vec::new();
     for says in unclear {
@@ -168,7 +168,7 @@ async fn an_order_with_a_waiting_guest_is_checked_before_a_sale_is_confirmed(kin
         let order = zenopay.buy(&app).await;
         zenopay.says(
             &order,
-            Says::WordAfter(Duration::from_millis(10), "PENDING"),
+            Says::StatusAfter(Duration::from_millis(10), "PENDING"),
         );
         open.push(order.id);
     }
@@ -215,7 +215,7 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
         .await
         .unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
     let checked = app.app.api.orders.checker().check(
         order_id,
         malipo::actors::status_checks::CheckOrigin::Trusted,

@@ -81,7 +81,7 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
     assert!(is_paused(&app).await);
     assert!(log.count("ZenoPay does not answer order-status; the reconciler pauses") >= 1);
 
-    zenopay.says_of_all(Says::Word("COMPLETED"));
+    zenopay.says_of_all(Says::Status("COMPLETED"));
     pauses_end_until(&app, "ZenoPay's answers are read again", async || {
         !is_paused(&app).await
     })
@@ -102,7 +102,7 @@ async fn an_unverified_webhook_shows_that_zenopay_is_back_before_the_next_probe(
     let (app, orders) = paused_shop(kind, &zenopay, 10).await;
 
     // No time passes: the next probe is seconds away, and would be minutes away after an hour.
-    zenopay.says_of_all(Says::Word("COMPLETED"));
+    zenopay.says_of_all(Says::Status("COMPLETED"));
     let hint = app.unproven(body_of(&orders[0].id, "COMPLETED"));
     let answered = hint.send().await.unwrap().status().as_u16();
 

@@ -14,7 +14,7 @@ on_both_databases! {
     a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_sent_again,
     an_underpayment_is_held_and_an_overpayment_still_sells,
     a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair,
-    an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
+    an_unpaid_order_shows_expired_automatically_and_late_money_still_sells,
     an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds,
     a_failed_order_that_is_in_doubt_stays_due_until_zenopay_has_answered,
 }
@@ -134,9 +134,9 @@ async fn a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair(
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let (held, lost) = (zenopay.buy(&app).await, zenopay.buy(&app).await);
-    let slowly = Says::WordAfter(Duration::from_secs(2), "COMPLETED");
+    let slowly = Says::StatusAfter(Duration::from_secs(2), "COMPLETED");
     zenopay.says(&held, slowly);
-    zenopay.says(&lost, Says::Word("COMPLETED"));
+    zenopay.says(&lost, Says::Status("COMPLETED"));
 
     let webhook = async {
         eventually("the check is under way", async || zenopay.asked(&held) == 1).await;
@@ -157,7 +157,7 @@ async fn a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair(
     assert_eq!(repairs().await, 1.0);
 }
 
-async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind: Kind) {
+async fn an_unpaid_order_shows_expired_automatically_and_late_money_still_sells(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.orders.expire_after_secs = 1).await;
     let order = app.buy().await;
 
@@ -216,7 +216,7 @@ async fn a_failed_order_that_is_in_doubt_stays_due_until_zenopay_has_answered(ki
 
     let due = format!("SELECT COUNT(*) FROM payments WHERE due_at IS NOT NULL AND {row}");
     assert_eq!(app.database.count(&due).await, 1);
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
     ask_about(&app, &order).await;
     eventually("the payment is found", async || {
         app.sale_of(&order).await == SaleCounts::ONE

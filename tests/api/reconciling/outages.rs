@@ -64,7 +64,7 @@ async fn the_reconciler_goes_on_after_the_database_went_away_and_came_back(kind:
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
 
     take_away(&app).await;
     eventually("the loop meets the outage twice", async || {

@@ -26,7 +26,7 @@ fn pace(config: &mut Config) {
 async fn the_order_that_is_longest_overdue_is_checked_before_all_newer_ones_were(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, pace).await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let guest = zenopay.buy(&app).await;
     for _ in 0..30 {
         zenopay.buy(&app).await;
@@ -59,7 +59,7 @@ async fn a_paid_guest_beside_sixty_orders_and_unverified_webhooks_of_a_stranger_
     let (zenopay, of_calm) = (FakeZenoPay::start(), FakeZenoPay::start());
     let busy = zenopay.shop(kind, pace).await;
     let calm = of_calm.shop(kind, pace).await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let mut strangers = Vec::new();
     for _ in 0..30 {
         strangers.push(zenopay.buy(&busy).await);
@@ -67,8 +67,8 @@ async fn a_paid_guest_beside_sixty_orders_and_unverified_webhooks_of_a_stranger_
     let guest = zenopay.buy(&busy).await;
     let alone = of_calm.buy(&calm).await;
     let begun = Instant::now();
-    zenopay.says(&guest, Says::Word("COMPLETED"));
-    of_calm.says(&alone, Says::Word("COMPLETED"));
+    zenopay.says(&guest, Says::Status("COMPLETED"));
+    of_calm.says(&alone, Says::Status("COMPLETED"));
     // Newer than the guest's order as well.
     for _ in 0..30 {
         strangers.push(zenopay.buy(&busy).await);

@@ -35,7 +35,7 @@ async fn viewing_an_old_open_order_finds_its_money_long_before_the_schedule(kind
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
     age(&app, &order).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
 
     let seen = app.status(&order).await;
 
@@ -52,7 +52,7 @@ async fn the_page_of_an_old_open_order_finds_its_money_too(kind: Kind) {
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
     age(&app, &order).await;
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
 
     page(&app, &format!("/order/{}", order.id)).await;
 
@@ -66,7 +66,7 @@ async fn the_page_of_an_old_open_order_finds_its_money_too(kind: Kind) {
 async fn many_views_cause_one_status_check_and_a_view_of_a_young_order_none(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let (old, young, last) = (
         zenopay.buy(&app).await,
         zenopay.buy(&app).await,

@@ -19,9 +19,9 @@ use crate::harness::{DAILY_PRICE, KEY, Kind, TestApp, TestDatabase, TestOrder, f
 #[derive(Clone, Debug)]
 pub enum Says {
     /// A row with this status and the price of `daily`.
-    Word(&'static str),
+    Status(&'static str),
     /// The same, after this delay.
-    WordAfter(Duration, &'static str),
+    StatusAfter(Duration, &'static str),
     /// This status and body; `ORDER` stands for the order's id.
     Raw(u16, &'static str),
     /// Closes the connection instead of answering.
@@ -191,8 +191,8 @@ impl FakeZenoPay {
             says.cloned()
         };
         match says.unwrap_or(Says::Raw(404, "")) {
-            Says::Word(word) => Some((200, row(id, word))),
-            Says::WordAfter(pause, word) => {
+            Says::Status(word) => Some((200, row(id, word))),
+            Says::StatusAfter(pause, word) => {
                 thread::sleep(pause);
                 Some((200, row(id, word)))
             }

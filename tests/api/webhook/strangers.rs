@@ -55,7 +55,7 @@ async fn a_stranger_does_not_learn_that_the_process_is_full(kind: Kind) {
         .shop(kind, |config| config.actors.in_flight_max = 1)
         .await;
     let (order, other) = (zenopay.buy(&app).await, zenopay.buy(&app).await);
-    zenopay.says_of_all(Says::Word("COMPLETED"));
+    zenopay.says_of_all(Says::Status("COMPLETED"));
     let held = app.database.hold(&order.id).await;
 
     let admitted = app.deliver_word(&order, "COMPLETED");
@@ -126,11 +126,11 @@ async fn unverified_webhooks_about_one_order_cause_one_status_check_in_fifteen_s
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
     let hint = async || deliver_unproven(&app, body_of(&order.id, "COMPLETED")).await;
-    zenopay.says(&order, Says::Word("PENDING"));
+    zenopay.says(&order, Says::Status("PENDING"));
 
     let first = hint().await;
     // From now on each check that an unverified webhook causes sells the order, or finds it sold.
-    zenopay.says(&order, Says::Word("COMPLETED"));
+    zenopay.says(&order, Says::Status("COMPLETED"));
     app.app
         .api
         .reconciler
@@ -158,7 +158,7 @@ async fn all_unverified_webhooks_together_get_a_quarter_of_the_status_checks(kin
     for _ in 0..24 {
         orders.push(zenopay.buy(&app).await);
     }
-    zenopay.says_of_all(Says::Word("COMPLETED"));
+    zenopay.says_of_all(Says::Status("COMPLETED"));
     let begun = Instant::now();
     let hint = async |order: &TestOrder| {
         let answer = deliver_unproven(&app, body_of(&order.id, "COMPLETED")).await;
@@ -191,7 +191,7 @@ async fn an_unverified_webhook_that_causes_no_status_check_does_not_bring_the_ne
     let zenopay = zenopay::FakeZenoPay::start();
     let pace = |config: &mut malipo::config::Config| config.zenopay.asks_per_sec = 1;
     let app = zenopay.shop(kind, pace).await;
-    zenopay.says_of_all(Says::Word("PENDING"));
+    zenopay.says_of_all(Says::Status("PENDING"));
     let mut orders = Vec::new();
     for _ in 0..6 {
         orders.push(zenopay.buy(&app).await);

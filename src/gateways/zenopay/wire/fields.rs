@@ -12,7 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::clean_text::clean;
-use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
+use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, ReportedStatus};
 use crate::domain::people::Personal;
 
 const AMOUNT: &str = "amount";
@@ -114,7 +114,7 @@ impl PaymentFields {
         Some(GatewayReport {
             // From the text as it was sent: one that becomes a known word only by cleaning is
             // unknown.
-            word: Word::read(word),
+            word: ReportedStatus::read(word),
             raw_word: clean(word, WORD_CHARS)?,
             amount: self.amount.clone(),
             currency: self.id("currency").map(|code| code.to_ascii_uppercase()),

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use super::{StatusAnswer, read_order_status, read_webhook};
 use crate::domain::catalog::Tzs;
-use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
+use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, ReportedStatus};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/zenopay");
 
@@ -43,11 +43,17 @@ fn check(name: &str, body: &[u8]) -> &'static str {
         kind
     } else if let Some(kind) = kind("failed-") {
         let word = webhook().report.word;
-        assert!(matches!(word, Word::Failed | Word::Cancelled), "{name}");
+        assert!(
+            matches!(word, ReportedStatus::Failed | ReportedStatus::Cancelled),
+            "{name}"
+        );
         kind
     } else if let Some(kind) = kind("pending-") {
         let word = webhook().report.word;
-        assert!(matches!(word, Word::InProgress | Word::Unknown), "{name}");
+        assert!(
+            matches!(word, ReportedStatus::InProgress | ReportedStatus::Unknown),
+            "{name}"
+        );
         kind
     } else if let Some(kind) = kind("malformed-") {
         assert!(read_webhook(body).is_err(), "{name}");
@@ -59,7 +65,8 @@ fn check(name: &str, body: &[u8]) -> &'static str {
         }
         kind
     } else if let Some(kind) = kind("status-pending") {
-        let known = matches!(status(), StatusAnswer::Known(r) if r.word == Word::InProgress);
+        let known =
+            matches!(status(), StatusAnswer::Known(r) if r.word == ReportedStatus::InProgress);
         assert!(known, "{name}");
         kind
     } else if let Some(kind) = kind("status-") {
@@ -71,7 +78,7 @@ fn check(name: &str, body: &[u8]) -> &'static str {
 }
 
 fn check_paid(name: &str, report: &GatewayReport) {
-    assert_eq!(report.word, Word::Paid, "{name}");
+    assert_eq!(report.word, ReportedStatus::Paid, "{name}");
     let fits = matches!(
         report.amount,
         ReportedAmount::Absent | ReportedAmount::Whole(Tzs(2000))

@@ -172,7 +172,7 @@ pub(super) fn orphans_total() -> String {
 
 /// Orders that a delivery calls paid and that are neither sold nor held: it failed with an error of ours
 /// or could not be confirmed. Begins at those deliveries. The condition on `outcome` is the predicate
-/// of the index `webhook_deliveries_unapplied`, to the letter; the words are those of `Word::Paid`.
+/// of the index `webhook_deliveries_unapplied`, to the letter; the words are those of `ReportedStatus::Paid`.
 pub(super) fn reported_paid(backend: DbBackend) -> Section {
     // The sender may have named anything; what is no UUID names no order.
     let order_id = match backend {

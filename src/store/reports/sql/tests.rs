@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Statement, Value};
 
 use super::*;
-use crate::domain::order::Word;
+use crate::domain::order::ReportedStatus;
 use crate::store::engine::tests::plans::FilledDatabase;
 
 #[test]
@@ -13,7 +13,11 @@ fn the_words_of_a_claim_are_those_that_say_paid() {
     let (_, words) = text.split_once("UPPER(word) IN (").unwrap();
     let (words, _) = words.split_once(')').unwrap();
     for word in words.split(", ") {
-        assert_eq!(Word::read(word.trim_matches('\'')), Word::Paid, "{word}");
+        assert_eq!(
+            ReportedStatus::read(word.trim_matches('\'')),
+            ReportedStatus::Paid,
+            "{word}"
+        );
     }
 }
 

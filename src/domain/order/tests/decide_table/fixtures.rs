@@ -5,13 +5,13 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use crate::domain::access::{OwnerToken, Voucher, VoucherCode};
 use crate::domain::catalog::{Terms, Tzs, Validity};
 use crate::domain::order::{
-    Facts, GatewayFacts, GatewayReport, OrderId, Payment, ReportedAmount, Status, Word,
+    Facts, GatewayFacts, GatewayReport, OrderId, Payment, ReportedAmount, ReportedStatus, Status,
 };
 use crate::domain::people::{Language, Phone, Secret};
 
 pub(super) fn report(word: &str, reference: &str, amount: Option<i64>) -> GatewayReport {
     GatewayReport {
-        word: Word::read(word),
+        word: ReportedStatus::read(word),
         raw_word: word.into(),
         amount: amount.map_or(ReportedAmount::Absent, |it| ReportedAmount::Whole(Tzs(it))),
         currency: None,
@@ -84,6 +84,6 @@ pub(in crate::domain) fn facts() -> Facts {
         fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),
         shop_offset: FixedOffset::east_opt(3 * 3600).unwrap(),
         brand: "malipo".into(),
-        links: "http://127.0.0.1/v/".into(),
+        link_base: "http://127.0.0.1/v/".into(),
     }
 }

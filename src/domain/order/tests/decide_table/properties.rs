@@ -12,7 +12,7 @@ use crate::domain::catalog::{Tzs, Validity};
 use crate::domain::order::decide::decide;
 use crate::domain::order::{
     Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OrderAct, Payment,
-    ReissueCount, ReissueInput, ReissuedBy, ReportedAmount, Status, Word,
+    ReissueCount, ReissueInput, ReissuedBy, ReportedAmount, ReportedStatus, Status,
 };
 use crate::domain::people::Personal;
 
@@ -30,8 +30,8 @@ fn any_amount() -> impl Strategy<Value = ReportedAmount> {
 prop_compose! {
     fn any_report()(
         (word, raw_word) in select(vec![
-            (Word::Paid, "PAID"), (Word::Failed, "FAILED"), (Word::Cancelled, "CANCELLED"),
-            (Word::InProgress, "PENDING"), (Word::Unknown, "UNPAID"),
+            (ReportedStatus::Paid, "PAID"), (ReportedStatus::Failed, "FAILED"), (ReportedStatus::Cancelled, "CANCELLED"),
+            (ReportedStatus::InProgress, "PENDING"), (ReportedStatus::Unknown, "UNPAID"),
         ]),
         amount in any_amount(),
         currency in option::of(select(vec!["TZS", "USD", ""])),

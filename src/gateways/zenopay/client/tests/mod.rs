@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use super::*;
 use crate::domain::catalog::Tzs;
-use crate::domain::order::Word;
+use crate::domain::order::ReportedStatus;
 use crate::gateways::zenopay::wire::tests::{fixtures, order_id};
 use fake::{FakeZenoPay, HANG_UP, answer, cut_answer};
 
@@ -196,7 +196,7 @@ async fn every_known_answer_of_order_status_arrives_as_what_it_means() {
         let (status, facts) = fake.client(PATIENT).order_status(order_id()).await;
 
         match status {
-            StatusAnswer::Known(report) if report.word == Word::Paid => {
+            StatusAnswer::Known(report) if report.word == ReportedStatus::Paid => {
                 assert!(kind.starts_with("completed"), "{name}");
             }
             StatusAnswer::Known(_) => assert!(kind.starts_with("pending"), "{name}"),

@@ -10,7 +10,7 @@
 use serde::Deserialize;
 
 use super::fields::{PaymentFields, Scalar, json_object};
-use crate::domain::order::{GatewayReport, OrderId, Word};
+use crate::domain::order::{GatewayReport, OrderId, ReportedStatus};
 use crate::http_client::CallError;
 
 /// Characters kept of the top-level reference.
@@ -90,7 +90,9 @@ fn our_report(order_id: OrderId, rows: &[PaymentFields]) -> Result<GatewayReport
     ours.peek().ok_or(Why::NotOurs)?;
 
     let reports: Vec<GatewayReport> = ours.filter_map(PaymentFields::report).collect();
-    let paid = reports.iter().find(|report| report.word == Word::Paid);
+    let paid = reports
+        .iter()
+        .find(|report| report.word == ReportedStatus::Paid);
     paid.or(reports.first())
         .cloned()
         .ok_or(Why::NoPaymentStatus)

@@ -62,7 +62,7 @@ fn only_the_row_of_our_own_order_says_anything_about_the_payment() {
         {"order_id": stranger, "payment_status": "COMPLETED"},
         {"order_id": ORDER.to_uppercase(), "payment_status": "FAILED"},
     ]);
-    assert_eq!(known(&lookup(rows)).word, Word::Failed);
+    assert_eq!(known(&lookup(rows)).word, ReportedStatus::Failed);
 }
 
 #[test]
@@ -92,7 +92,10 @@ fn a_guest_who_failed_once_and_then_paid_has_paid() {
 
     let report = known(&lookup(rows));
 
-    assert_eq!((report.word, report.reference), (Word::Paid, None));
+    assert_eq!(
+        (report.word, report.reference),
+        (ReportedStatus::Paid, None)
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::catalog::Tzs;
-use crate::domain::order::{ReportedAmount, Word};
+use crate::domain::order::{ReportedAmount, ReportedStatus};
 
 fn read(body: &str) -> Result<Notification, Unreadable> {
     read_webhook(body.as_bytes())
@@ -24,7 +24,7 @@ fn every_field_that_zenopay_may_send_is_understood() {
            "payment_method":"M-Pesa","phone":"255744000000","metadata":[{"amount":1}]"#,
     );
 
-    assert_eq!(report.word, Word::Paid);
+    assert_eq!(report.word, ReportedStatus::Paid);
     assert_eq!(report.raw_word, "PAID");
     assert_eq!(report.amount, ReportedAmount::Whole(Tzs(2000)));
     assert_eq!(report.currency.as_deref(), Some("TZS"));
@@ -202,7 +202,7 @@ fn what_the_database_could_not_store_is_cut_out() {
 fn a_word_that_is_only_whole_once_cleaned_does_not_make_a_sale() {
     let body = r#"{"order_id":"A","payment_status":"COMPLE\u0000TED"}"#;
 
-    assert_eq!(read(body).unwrap().report.word, Word::Unknown);
+    assert_eq!(read(body).unwrap().report.word, ReportedStatus::Unknown);
 }
 
 #[test]
@@ -274,7 +274,7 @@ proptest! {
             let read = read(&body).unwrap();
             prop_assert_eq!(&read.raw_order_id, &order_id);
             prop_assert_eq!(&read.report.raw_word, &word);
-            prop_assert_eq!(read.report.word, Word::read(&word));
+            prop_assert_eq!(read.report.word, ReportedStatus::read(&word));
             prop_assert_eq!(&read.report.reference, &reference);
         }
     }

@@ -264,7 +264,7 @@ fn sell_at(payment: &Payment, now: DateTime<Utc>) -> Change {
         fresh_code: VoucherCode::from_stored(code_of(payment)),
         shop_offset: FixedOffset::east_opt(0).unwrap(),
         brand: "Shop".to_owned(),
-        links: "https://shop.example/l".to_owned(),
+        link_base: "https://shop.example/l".to_owned(),
     };
     let sale = Sale::of(payment, None, &facts);
     let attribute = |name| Attribute {
