@@ -39,6 +39,7 @@ mod m20261130_0029_code_spelling;
 mod m20261130_0030_session_sources;
 mod m20261130_0033_routers;
 mod m20261130_0034_operator_access;
+mod m20261130_0035_live_marks;
 
 pub use run::{Step, down, status, up};
 
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_0030_session_sources::Migration),
             Box::new(m20261130_0033_routers::Migration),
             Box::new(m20261130_0034_operator_access::Migration),
+            Box::new(m20261130_0035_live_marks::Migration),
         ]
     }
 }

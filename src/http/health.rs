@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::problem::{Code, Problem};
 use super::request::parameter;
 use super::{Api, doctor};
+use crate::domain::health::SIMULATED;
 use crate::store::NotWritable;
 
 /// A database that takes longer than this to answer is not ready.
@@ -42,6 +43,9 @@ pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
         reasons.push(why.to_string());
     }
     reasons.extend(api.store.clock().doubt().map(|doubt| doubt.to_string()));
+    if api.overview.borrow().has_simulated {
+        reasons.push(SIMULATED.to_owned());
+    }
     if reasons.is_empty() {
         let mut ready = json!({"status": "ready", "mode": api.mode});
         if let Ok(Ok(Some(ahead))) = timeout(PING_WITHIN, api.store.rows_ahead()).await {

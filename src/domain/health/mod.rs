@@ -30,6 +30,10 @@ const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
 /// A task whose last failure is older counts as running again.
 const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
+/// A sandbox has written into the database of a live process, which a start would have refused.
+pub const SIMULATED: &str = "A sandbox has written vouchers that cost nothing into this database: stop it, and start once \
+     with malipo serve --adopt-sandbox, which revokes them";
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
 #[strum(serialize_all = "lowercase")]
@@ -65,6 +69,8 @@ pub struct Readings {
     pub database: Database,
     /// Why nothing is sold although it can be read, as the end of a sentence.
     pub not_selling: Option<String>,
+    /// A sandbox has written into this live database.
+    pub has_simulated: bool,
     /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.
     pub transaction_p95_ms: f64,
     /// ZenoPay has answered none of our last calls, and this was the first of those.
@@ -126,8 +132,9 @@ pub fn alerts(
     let moment: Moment = &|at| moment(at, now, clock);
     // Nothing is known of the rows while the database cannot be read.
     let of_rows = match readings.database {
-        Database::Away => [const { None }; 7],
+        Database::Away => [const { None }; 8],
         Database::Answers => [
+            simulated(readings),
             gateway(readings, moment),
             held_back(readings, moment),
             sms_failing(readings, now, moment),
@@ -208,6 +215,12 @@ fn radius(readings: &Readings, moment: Moment) -> Option<Alert> {
 fn gateway(readings: &Readings, moment: Moment) -> Option<Alert> {
     let since = moment(readings.gateway_silent_since?);
     wrong(format!("ZenoPay not answering since {since}"))
+}
+
+/// As in readiness.
+fn simulated(readings: &Readings) -> Option<Alert> {
+    readings.has_simulated.then_some(())?;
+    wrong(SIMULATED)
 }
 
 fn held_back(readings: &Readings, moment: Moment) -> Option<Alert> {
