@@ -9,13 +9,15 @@ use std::path::Path;
 
 mod check;
 mod load;
+mod reach;
 mod sections;
 mod shown;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub use check::{check, is_loopback};
+pub use check::check;
+pub use reach::is_loopback;
 pub use sections::{
     ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, PortalConfig, RetentionConfig,
     SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,
