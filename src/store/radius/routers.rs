@@ -4,7 +4,7 @@ use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
 
-use crate::domain::access::{COA_PORT, NewRouter, Router, RouterKind, RouterTaken};
+use crate::domain::access::{COA_PORT, NewRouter, Router, RouterAddress, RouterKind, RouterTaken};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
@@ -23,6 +23,17 @@ impl Store {
     pub async fn routers(&self) -> Result<Vec<Router>> {
         let found = sql::models(&self.db(), "ORDER BY id", []).await?;
         Ok(found.into_iter().map(router).collect())
+    }
+
+    /// The names of routers whose rows FreeRADIUS never finds: they were written by hand, in another spelling
+    /// of the address, or as a network without its limits.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn routers_never_found(&self) -> Result<Vec<String>> {
+        let rows: Vec<nas::Model> = sql::models(&self.db(), "ORDER BY id", []).await?;
+        let lost = rows.into_iter().filter(|row| !is_found(row));
+        Ok(lost.map(|row| router(row).name).collect())
     }
 
     /// Adds a router, for this operator.
@@ -161,6 +172,15 @@ async fn taken(
         Some(RouterTaken::Secret)
     } else {
         None
+    })
+}
+
+/// Whether the row is as malipo writes it, which is what FreeRADIUS's query compares.
+fn is_found(row: &nas::Model) -> bool {
+    let address = row.nasname.parse::<RouterAddress>();
+    address.is_ok_and(|address| {
+        let limits = (row.range_first.clone(), row.range_last.clone());
+        address.to_string() == row.nasname && address.range().unzip() == limits
     })
 }
 
