@@ -112,6 +112,7 @@ fn numbers(config: &Config) -> [Rule; 12] {
 #[rustfmt::skip] // A table is read by its columns.
 fn services(config: &Config) -> [Rule; 18] {
     let Config { server, zenopay, portal, retention, sms, radius, telemetry, .. } = config;
+    let is_live = zenopay.mode == Mode::Live;
     let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
     let collector = telemetry.otlp_endpoint.as_ref();
     let is_no_url = |url: &Url| !is_web(url);
@@ -130,8 +131,8 @@ fn services(config: &Config) -> [Rule; 18] {
         (portal.wifi_name.as_ref().is_some_and(|name| name.len() > WIFI_NAME_MAX), "portal.wifi_name", "must have at most 32 bytes, as every Wi-Fi name"),
         (server.public_url.as_ref().is_some_and(is_no_base), "server.public_url", "must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment"),
         (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
-        (has_password(&zenopay.base_url), "zenopay.base_url", "cannot hold a user or a password; the key is zenopay.api_key"),
-        (sms.base_url.as_ref().is_some_and(has_password), "sms.base_url", "cannot hold a user or a password; sms.username, sms.password and sms.api_key are for that"),
+        (is_live && has_password(&zenopay.base_url), "zenopay.base_url", "cannot hold a user or a password; the key is zenopay.api_key"),
+        (is_live && sms.base_url.as_ref().is_some_and(has_password), "sms.base_url", "cannot hold a user or a password; sms.username, sms.password and sms.api_key are for that"),
         (sms.base_url.as_ref().is_some_and(is_no_url), "sms.base_url", "must begin with http:// or https://"),
         (!(1..=SMS_TIMEOUT_MAX_MS).contains(&sms.timeout_ms), "sms.timeout_ms", "must be from 1 to 60000"),
         (!(1..=100).contains(&sms.attempts_max), "sms.attempts_max", "must be from 1 to 100"),
