@@ -53,7 +53,7 @@ impl Server {
             .stderr(file);
         let usual = [
             ("SERVER__BIND", "127.0.0.1:0"),
-            ("SERVER__PUBLIC_URL", "https://127.0.0.1:8080"),
+            ("SERVER__PUBLIC_URL", "https://wifi.example"),
             ("DATABASE__URL", database.url.as_str()),
             ("ZENOPAY__MODE", "live"),
             // Port 9 (`discard`) is closed, so that a connection is refused at once.

@@ -6,7 +6,10 @@
 
 DO $$
 BEGIN
-    CREATE ROLE freerad LOGIN;
+    -- Without this question, the tables' owner could not run this file where the user exists.
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'freerad') THEN
+        CREATE ROLE freerad LOGIN;
+    END IF;
 EXCEPTION
     -- The second, if two sessions create it at the same moment.
     WHEN duplicate_object OR unique_violation THEN NULL;

@@ -22,6 +22,7 @@ macro_rules! hidden_debug {
 // The shop.
 pub mod customers;
 pub mod invoices;
+pub mod live_marks;
 pub mod packages;
 pub mod payments;
 pub mod voucher_batches;

@@ -39,6 +39,7 @@ mod m20261130_0029_code_spelling;
 mod m20261130_0030_session_sources;
 mod m20261130_0033_routers;
 mod m20261130_0034_operator_access;
+mod m20261130_0035_live_marks;
 mod m20261130_0036_session_routers;
 
 pub use run::{Step, down, status, up};
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_0030_session_sources::Migration),
             Box::new(m20261130_0033_routers::Migration),
             Box::new(m20261130_0034_operator_access::Migration),
+            Box::new(m20261130_0035_live_marks::Migration),
             Box::new(m20261130_0036_session_routers::Migration),
         ]
     }

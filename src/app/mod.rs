@@ -95,8 +95,13 @@ impl App {
 
         let supervisor = Supervisor::default();
         let store = Store::open(&config.database, &supervisor).await?;
+        let mode = config.zenopay.mode;
+        // Also before its schema is changed.
+        refuse_live(mode, &store).await?;
+        store.claim_mode(mode).await?;
         migrate(&config).await?;
-        refuse_sandbox(&config, &store).await?;
+        refuse_live(mode, &store).await?;
+        refuse_sandbox(mode, &store).await?;
         warn_of_held_messages(&store).await?;
         let operator_log_in = operator_log_in(&config, operator_token.as_ref(), &store).await?;
         let bootstrap = match &operator_log_in {
@@ -130,7 +135,7 @@ impl App {
         supervisor.run_droppable(&background.handle, Task::Listener, move || {
             ended.clone().cancelled_owned()
         });
-        info!(%address, mode = config.zenopay.mode.as_str(), "serving");
+        info!(%address, mode = mode.as_str(), "serving");
         Ok(Self {
             address,
             operator_log_in,
@@ -205,18 +210,37 @@ async fn operator_log_in(
 }
 
 /// The vouchers of a sandbox cost nothing, so live mode does not honour them.
-async fn refuse_sandbox(config: &Config, store: &Store) -> Result<(), StartError> {
-    if config.zenopay.mode != Mode::Live {
+async fn refuse_sandbox(mode: Mode, store: &Store) -> Result<(), StartError> {
+    if mode != Mode::Live {
         return Ok(());
     }
     match store.simulated_payments().await? {
-        0 => Ok(()),
+        0 => Ok(store.mark_live().await?),
         count => Err(ConfigError::of(
             "database.url",
             format_args!(
                 "this database is a sandbox's, with {count} simulated payments; name another one, or start \
                  once with `malipo serve --adopt-sandbox`, which revokes their vouchers and takes them out of \
                  the reports"
+            ),
+        )
+        .into()),
+    }
+}
+
+/// A sandbox gives vouchers away, and would do it beside those that are paid.
+async fn refuse_live(mode: Mode, store: &Store) -> Result<(), StartError> {
+    if mode != Mode::Sandbox {
+        return Ok(());
+    }
+    match store.live_since().await? {
+        None => Ok(()),
+        Some(since) => Err(ConfigError::of(
+            "database.url",
+            format_args!(
+                "live mode has used this database since {}, and a sandbox would give vouchers away in it; name \
+                 another one, as in sqlite://sandbox.db?mode=rwc, or set zenopay.mode = \"live\"",
+                since.date_naive()
             ),
         )
         .into()),

@@ -67,6 +67,7 @@ fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {
     metrics
         .outbox_held
         .set(overview.outbox_hold.is_some().into());
+    metrics.simulated.set(overview.has_simulated.into());
     let radius = &metrics.radius;
     radius.refused.set(overview.refusals.still);
     let reasons = overview.refusals.reasons.iter();

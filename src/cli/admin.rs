@@ -51,8 +51,9 @@ pub(super) async fn adopt_sandbox(config: &Config) -> Done {
     if config.database.auto_migrate {
         migration::up(config.database.url.expose()).await?;
     }
-    // As a server, so that none is running on the same SQLite file.
+    // As a server, so that none is running on the same SQLite file, and no sandbox on PostgreSQL.
     let store = Store::open(&config.database, &Supervisor::default()).await?;
+    store.claim_mode(Mode::Live).await?;
     let adopted = match store.simulated_payments().await? {
         0 => None,
         _ => Some(store.adopt_sandbox(COMMAND_LINE).await?),

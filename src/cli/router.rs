@@ -1,6 +1,7 @@
 //! `malipo router`: the routers that may ask FreeRADIUS, and the script for each. It works beside a
 //! running server.
 
+use std::fs;
 use std::io::{self, BufRead};
 
 use clap::{Args, Subcommand};
@@ -154,7 +155,13 @@ fn script(config: &Config, router: &Router, radius_server: Option<&str>) -> Stri
 /// Both ends of a router's tunnel, and its script for that.
 async fn tunnel(config: &Config, store: &Store, router: Router) -> Done {
     let keys = [wireguard::fresh_key(), wireguard::fresh_key()];
-    let keys = store.add_tunnel(&router, keys, COMMAND_LINE).await?;
+    // Elsewhere than on Linux there is no such file.
+    let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
+    if let Some(network) = wireguard::overlap(&routes) {
+        let why = "tunnels have the addresses of 10.213.0.0/16, which this machine has in another network";
+        return Err(format!("{why}: {network}; that network needs other addresses first").into());
+    }
+    let keys = store.add_tunnel(&router, keys, COMMAND_LINE).await??;
     let mut ends = keys.routers.iter();
     let own = ends.find(|tunnel| tunnel.router_id == router.id);
     let own = own.ok_or("the router was removed")?;

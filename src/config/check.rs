@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
-use url::{Host, Position, Url};
+use url::{Position, Url};
 
+use super::reach::{has_password, is_loopback, is_private, is_web};
 use super::sections::Config;
 use super::values::{ConfigError, Mode, SmsProvider};
 use crate::domain::people::Secret;
@@ -54,8 +55,8 @@ fn database(url: &str) -> [Rule; 4] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn mode(config: &Config) -> [Rule; 13] {
-    let Config { server, zenopay, sandbox, operator, sms, .. } = config;
+fn mode(config: &Config) -> [Rule; 15] {
+    let Config { server, zenopay, sandbox, operator, sms, portal, .. } = config;
     let (is_live, is_sandbox) = (zenopay.mode == Mode::Live, zenopay.mode == Mode::Sandbox);
     let (cert, key) = (server.tls_cert.is_some(), server.tls_key.is_some());
     // The one secret that a person invents; the others are a provider's and are used as they are.
@@ -65,6 +66,8 @@ fn mode(config: &Config) -> [Rule; 13] {
     let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
     let is_plain = |url: &Url| url.scheme() == "http";
     let is_exposed = |url: &Url| is_live && is_plain(url) && !is_loopback(url);
+    let is_exposed_origin = |origin: &String| Url::parse(origin).as_ref().is_ok_and(is_exposed);
+    let is_out_of_reach = |url: &Url| is_live && is_private(url);
     let is_guarded = is_sandbox && !sandbox.allow_remote;
     let is_public = server.public_url.as_ref().is_some_and(|url| !is_loopback(url));
     [
@@ -76,6 +79,8 @@ fn mode(config: &Config) -> [Rule; 13] {
         (is_exposed(&zenopay.base_url), "zenopay.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends the key"),
         (sms.base_url.as_ref().is_some_and(is_exposed), "sms.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends a password or a key, and guests' codes"),
         (is_live && server.public_url.as_ref().is_some_and(is_plain), "server.public_url", "must begin with https:// in live mode: anybody on the way could read guests' codes; put a proxy with a certificate in front (deploy/nginx)"),
+        (server.public_url.as_ref().is_some_and(is_out_of_reach), "server.public_url", "is of this machine or of a private network: in live mode it must be the name that ZenoPay and guests' phones reach from the Internet"),
+        (portal.allowed_origins.iter().any(is_exposed_origin), "portal.allowed_origins", "must begin with https:// in live mode, unless it is a loopback address: anybody on the way could change such a page and read guests' codes"),
         (is_live && server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
         (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
         (is_monotonous, "operator.token", "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one"),
@@ -105,11 +110,11 @@ fn numbers(config: &Config) -> [Rule; 12] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn services(config: &Config) -> [Rule; 16] {
-    let Config { server, portal, retention, sms, radius, telemetry, .. } = config;
+fn services(config: &Config) -> [Rule; 18] {
+    let Config { server, zenopay, portal, retention, sms, radius, telemetry, .. } = config;
+    let is_live = zenopay.mode == Mode::Live;
     let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
     let collector = telemetry.otlp_endpoint.as_ref();
-    let has_password = |url: &Url| !url.username().is_empty() || url.password().is_some();
     let is_no_url = |url: &Url| !is_web(url);
     let is_no_base = |url: &Url| is_no_url(url) || has_password(url) || url[Position::BeforePath..] != *"/";
     [
@@ -126,6 +131,8 @@ fn services(config: &Config) -> [Rule; 16] {
         (portal.wifi_name.as_ref().is_some_and(|name| name.len() > WIFI_NAME_MAX), "portal.wifi_name", "must have at most 32 bytes, as every Wi-Fi name"),
         (server.public_url.as_ref().is_some_and(is_no_base), "server.public_url", "must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment"),
         (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
+        (is_live && has_password(&zenopay.base_url), "zenopay.base_url", "cannot hold a user or a password; the key is zenopay.api_key"),
+        (is_live && sms.base_url.as_ref().is_some_and(has_password), "sms.base_url", "cannot hold a user or a password; sms.username, sms.password and sms.api_key are for that"),
         (sms.base_url.as_ref().is_some_and(is_no_url), "sms.base_url", "must begin with http:// or https://"),
         (!(1..=SMS_TIMEOUT_MAX_MS).contains(&sms.timeout_ms), "sms.timeout_ms", "must be from 1 to 60000"),
         (!(1..=100).contains(&sms.attempts_max), "sms.attempts_max", "must be from 1 to 100"),
@@ -154,21 +161,6 @@ fn sms_provider(config: &Config) -> [Rule; 6] {
         (is(&[Zenopay]) && !has_any_key, "sms.api_key", "is required by ZenoPay SMS, unless zenopay.api_key is set"),
         (is(&[Beem]) && sms.secret_key.is_none(), "sms.secret_key", required),
     ]
-}
-
-/// A URL that can be called over HTTP.
-fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.has_host()
-}
-
-/// Whether a URL names this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 /// A link to log in has a hash of it, so a short one could be guessed.

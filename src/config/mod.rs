@@ -11,15 +11,17 @@ mod check;
 mod database_url;
 mod load;
 mod proxy_range;
+mod reach;
 mod sections;
 mod shown;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub use check::{check, is_loopback};
+pub use check::check;
 pub use database_url::usual_form;
 pub use proxy_range::ProxyRange;
+pub use reach::is_loopback;
 pub use sections::{
     ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, PortalConfig, RetentionConfig,
     SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,

@@ -78,6 +78,11 @@ async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Erro
         let hint = "Put another database into database.url, or start once with `malipo serve --adopt-sandbox`";
         return Ok(Finding::failed("database", detail, hint));
     }
+    if config.zenopay.mode == Mode::Sandbox && store.live_since().await?.is_some() {
+        let detail = "is one of live mode, which a sandbox may not use";
+        let hint = "Put another database into database.url, or set zenopay.mode to live";
+        return Ok(Finding::failed("database", detail, hint));
+    }
     Ok(Finding::ok(
         "database",
         "answers, is migrated and can be written",

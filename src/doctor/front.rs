@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::call::{Reached, Target, resolve};
 use crate::checkout::WEBHOOK_PATH;
-use crate::config::{Config, Mode, is_loopback};
+use crate::config::{Config, is_loopback};
 use crate::domain::health::Finding;
 use crate::store::{SeenCall, Store};
 
@@ -108,12 +108,6 @@ impl<'a> Front<'a> {
             return Finding::skipped(CHECK, "server.public_url is not set");
         };
         let url = &target.base;
-        if self.config.zenopay.mode == Mode::Live && is_loopback(url) {
-            let detail =
-                format!("{url} is this machine alone: neither guests nor ZenoPay can reach it");
-            let hint = "Put the address that guests open into server.public_url";
-            return Finding::failed(CHECK, detail, hint);
-        }
         let hint = "Compare server.public_url with the proxy's server_name and the address to which it passes requests";
         match reached {
             Reached::Ours(..) => Finding::ok(CHECK, format!("{url} is this server")),

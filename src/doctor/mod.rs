@@ -85,6 +85,7 @@ impl Doctor {
         report(proxies::forwarded_for(&front).await);
         report(radius::access(config, reached).await);
         if let Some(store) = reached {
+            report(radius::routers(store).await);
             report(radius::accounting(store).await);
         }
         report(settings::login_hosts(config));

@@ -130,6 +130,25 @@ fn random_name() -> String {
     format!("malipo-check-{}", Uuid::new_v4().simple())
 }
 
+/// Whether FreeRADIUS finds the row of each router: those of malipo it does, those that were written by hand
+/// perhaps not.
+pub(super) async fn routers(store: &Store) -> Finding {
+    const CHECK: &str = "routers";
+    match store.routers_never_found().await {
+        Ok(lost) if lost.is_empty() => Finding::ok(CHECK, "FreeRADIUS finds each router's row"),
+        Ok(lost) => Finding::failed(
+            CHECK,
+            format!(
+                "FreeRADIUS never finds, and so never answers, {}: the row in nas was written by hand, as a name, a \
+                 network or an unusual spelling",
+                lost.join(", ")
+            ),
+            "Remove it, and add the router again: malipo router remove NAME; malipo router add ADDRESS --name NAME",
+        ),
+        Err(error) => Finding::failed(CHECK, error.to_string(), ""),
+    }
+}
+
 /// Whether each router has reported a session in the last day: without that, used time and data are
 /// not counted, and a code may be used by any number of devices. A router without log-ins may
 /// be new.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::problem::{Code, Problem};
 use super::request::parameter;
 use super::{Api, doctor};
+use crate::domain::health::SIMULATED;
 
 /// 200 while the process runs. Any site may read it: a router's log-in page asks whether the portal
 /// can be reached before it sends the guest there.
@@ -35,6 +36,9 @@ pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
         reasons.push(why.to_string());
     }
     reasons.extend(api.store.clock().doubt().map(|doubt| doubt.to_string()));
+    if api.overview.borrow().has_simulated {
+        reasons.push(SIMULATED.to_owned());
+    }
     if reasons.is_empty() {
         let mut ready = json!({"status": "ready", "mode": api.mode});
         if let Some(ahead) = reading.ahead {

@@ -102,6 +102,8 @@ pub struct Metrics {
     pub sms_circuit: IntGauge,
     /// 1 while a restored database holds SMS and Disconnect-Requests back.
     pub outbox_held: IntGauge,
+    /// 1 while the database of a live process has payments that a sandbox has simulated.
+    pub simulated: IntGauge,
     /// Age of the oldest unsent SMS, in seconds.
     pub outbox_oldest: IntGauge,
     /// Bytes of SQLite's log; 0 on PostgreSQL.
@@ -158,6 +160,7 @@ impl Metrics {
             zenopay_circuit: all.gauge("malipo_zenopay_circuit_open", "1 while ZenoPay does not answer and the reconciler pauses."),
             sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
             outbox_held: all.gauge("malipo_outbox_held", "1 while a restored database holds SMS and Disconnect-Requests back, refreshed within 15 s."),
+            simulated: all.gauge("malipo_simulated_payments", "1 while the database of a live process has payments that a sandbox has simulated, refreshed within 15 s."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             database_wal: all.gauge("malipo_database_wal_bytes", "Bytes of SQLite's log, refreshed within 15 s; 0 on PostgreSQL."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),

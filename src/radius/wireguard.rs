@@ -1,17 +1,43 @@
 //! A tunnel to a router behind NAT, by WireGuard: the server's file for `wg-quick`, and the lines for
 //! RouterOS 7. The router opens the tunnel and keeps it open, so that a Disconnect-Request gets in.
 
+use std::net::Ipv4Addr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::Ipv4Net;
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::client::random_bytes;
 use super::mikrotik::one_line;
-use crate::domain::access::{TUNNEL_PREFIX, Tunnel, TunnelKeys};
+use crate::domain::access::{TUNNEL_PREFIX, Tunnel, TunnelKeys, tunnel_network};
 use crate::domain::people::Secret;
 
+/// The server's interface, after the name of its file.
+const INTERFACE: &str = "malipo";
 /// Where the server listens.
 const PORT: u16 = 51_820;
+
+/// A network of this machine in which the tunnels would hide addresses, or which would hide theirs, with its
+/// interface; `routes` is `/proc/net/route`. A route by a gateway counts only within the tunnels: they are more
+/// specific than a larger one.
+pub fn overlap(routes: &str) -> Option<String> {
+    let address = |hex: &str| {
+        let bits = u32::from_str_radix(hex, 16).ok()?;
+        Some(Ipv4Addr::from(bits.to_ne_bytes()))
+    };
+    routes.lines().find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let interface = fields.next()?;
+        let (to, gateway) = (address(fields.next()?)?, address(fields.next()?)?);
+        let network = Ipv4Net::with_netmask(to, address(fields.nth(4)?)?).ok()?;
+        let tunnels = tunnel_network();
+        let is_around = gateway.is_unspecified() && network.contains(&tunnels);
+        let is_default = network.prefix_len() == 0;
+        let overlaps = tunnels.contains(&network) || (is_around && !is_default);
+        (overlaps && interface != INTERFACE).then(|| format!("{network} at {interface}"))
+    })
+}
 
 /// A private key: random bits, of which five are fixed (RFC 7748, section 5).
 pub fn fresh_key() -> Secret {
@@ -86,6 +112,31 @@ pub fn router_lines(keys: &TunnelKeys, router: &Tunnel, server: &str, coa_port: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_of_this_machine_overlaps_if_the_tunnels_would_hide_it_or_be_hidden() {
+        let hex = |text: &str| {
+            let address: Ipv4Addr = text.parse().unwrap();
+            format!("{:08X}", u32::from_ne_bytes(address.octets()))
+        };
+        for (interface, to, gateway, mask, overlaps) in [
+            ("eth0", "0.0.0.0", "192.0.2.1", "0.0.0.0", false),
+            ("ppp0", "0.0.0.0", "0.0.0.0", "0.0.0.0", false),
+            ("eth0", "10.212.0.0", "0.0.0.0", "255.255.0.0", false),
+            ("eth0", "10.0.0.0", "192.0.2.1", "255.0.0.0", false),
+            ("eth0", "10.0.0.0", "0.0.0.0", "255.0.0.0", true),
+            ("eth0", "10.213.0.0", "0.0.0.0", "255.255.0.0", true),
+            ("eth0", "10.213.7.0", "192.0.2.1", "255.255.255.0", true),
+            ("malipo", "10.213.0.0", "0.0.0.0", "255.255.0.0", false),
+        ] {
+            let [to, gateway, mask] = [to, gateway, mask].map(hex);
+            let routes = format!(
+                "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
+                 {interface} {to} {gateway} 0001 0 0 0 {mask} 0 0 0\n"
+            );
+            assert_eq!(overlap(&routes).is_some(), overlaps, "{routes}");
+        }
+    }
 
     /// RFC 7748, section 6.1: the keys of Alice.
     #[test]

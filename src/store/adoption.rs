@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 
 use super::engine::sql;
 use super::error::Result;
+use super::modes;
 use super::operators::audit_log;
 use super::outbox::sessions_to_end::queue_sessions_of;
 use super::{AuditEntry, Store};
@@ -65,6 +66,7 @@ impl Store {
                     detail: Some(format!("{payments} payments, {vouchers} valid vouchers")),
                 };
                 audit_log::insert(txn, &entry, now).await?;
+                modes::mark(txn, now).await?;
                 Ok(Adopted { payments, vouchers })
             })
         })

@@ -14,7 +14,7 @@
 //! that ends (sqlx issue 4385).
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, Mode};
 use crate::domain::people::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
@@ -39,6 +39,7 @@ mod engine;
 mod error;
 mod journal;
 mod mentions;
+mod modes;
 mod operators;
 mod orders;
 mod outbox;
@@ -121,6 +122,10 @@ struct Inner {
     clock: Clock,
     failpoints: Failpoints,
     supervisor: Supervisor,
+    /// For tasks that end when the store is closed.
+    while_open: Supervisor,
+    /// Unset in a tool.
+    mode: OnceLock<Mode>,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<files::Claim>,
 }
@@ -177,6 +182,7 @@ impl Store {
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
+        let while_open = supervisor.within(end.child_token());
         let failpoints = Failpoints::from_environment();
         let inner = Inner {
             _tasks: end.drop_guard(),
@@ -189,6 +195,8 @@ impl Store {
             clock: Clock::default(),
             failpoints,
             supervisor,
+            while_open,
+            mode: OnceLock::new(),
             _only_server: only_server,
         };
         let store = Self {
@@ -285,5 +293,8 @@ impl Store {
         if let Err(error) = closed.await {
             warn!(%error, "the database pools did not close cleanly");
         }
+        // Last, because a process of the other mode may start now.
+        self.inner.while_open.stop();
+        self.inner.while_open.stopped().await;
     }
 }

@@ -12,6 +12,7 @@
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
 //! | `writer` | restarted | the other lanes write meanwhile; its changes are answered 503 (`CommitUnknown`) and ZenoPay sends them again |
 //! | `reader` | restarted | orders are read by the other lanes meanwhile |
+//! | `mode_claim` | ends the process | a process of the other mode uses the database, or could |
 //! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that has ended, and it cannot be replaced while it has actors |
 //! | `listener` | ends the process | no webhook and no guest reaches us |
 //!
@@ -68,6 +69,8 @@ pub enum Task {
     Writer,
     /// Reads orders, one batch at a time; there are several.
     Reader,
+    /// Keeps the other mode off the database, on PostgreSQL.
+    ModeClaim,
     /// A thread of order actors.
     OrderArbiter,
     /// The thread of the status actor.
@@ -97,7 +100,9 @@ impl Task {
     /// What happens when it fails.
     pub fn on_failure(self) -> OnFailure {
         match self {
-            Self::OrderArbiter | Self::StatusArbiter | Self::Listener => OnFailure::EndProcess,
+            Self::ModeClaim | Self::OrderArbiter | Self::StatusArbiter | Self::Listener => {
+                OnFailure::EndProcess
+            }
             _ => OnFailure::Restart,
         }
     }

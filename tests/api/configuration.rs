@@ -92,6 +92,92 @@ fn a_wrong_configuration_is_reported_in_one_sentence_that_names_the_key() {
     }
 }
 
+/// What live mode refuses: the variable, its value, and the key that the error names.
+const WRONG_IN_LIVE: &[(&str, &str, &str)] = &[
+    (
+        "SERVER__PUBLIC_URL",
+        "http://wifi.example",
+        "server.public_url",
+    ),
+    (
+        "SERVER__PUBLIC_URL",
+        "https://localhost",
+        "server.public_url",
+    ),
+    (
+        "SERVER__PUBLIC_URL",
+        "https://127.0.0.2:8443",
+        "server.public_url",
+    ),
+    ("SERVER__PUBLIC_URL", "https://[::1]", "server.public_url"),
+    (
+        "SERVER__PUBLIC_URL",
+        "https://192.168.88.1",
+        "server.public_url",
+    ),
+    (
+        "SERVER__PUBLIC_URL",
+        "https://portal.lan",
+        "server.public_url",
+    ),
+    (
+        "SERVER__PUBLIC_URL",
+        "https://u:p@wifi.example",
+        "server.public_url",
+    ),
+    (
+        "ZENOPAY__BASE_URL",
+        "http://zenoapi.com",
+        "zenopay.base_url",
+    ),
+    (
+        "ZENOPAY__BASE_URL",
+        "https://u:p@zenoapi.com",
+        "zenopay.base_url",
+    ),
+    (
+        "ZENOPAY__BASE_URL",
+        "https://user@zenoapi.com",
+        "zenopay.base_url",
+    ),
+    ("SMS__BASE_URL", "http://messaging.example", "sms.base_url"),
+    (
+        "SMS__BASE_URL",
+        "https://u:p@messaging.example",
+        "sms.base_url",
+    ),
+    (
+        "PORTAL__ALLOWED_ORIGINS",
+        "https://a.example,http://b.example",
+        "portal.allowed_origins",
+    ),
+];
+
+#[test]
+fn live_mode_starts_with_no_url_that_sends_secrets_in_clear_or_that_nobody_reaches() {
+    let live = [
+        ("MALIPO__ZENOPAY__MODE", "live"),
+        ("MALIPO__ZENOPAY__API_KEY", "a-key-of-live-mode"),
+        ("MALIPO__SERVER__PUBLIC_URL", "https://wifi.example"),
+        ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
+    ];
+    for (name, value, key) in WRONG_IN_LIVE {
+        let name = format!("MALIPO__{name}");
+        let usual = live.iter().filter(|(other, _)| *other != name);
+        let settings: Vec<_> = usual.copied().chain([(name.as_str(), *value)]).collect();
+
+        let output = run(&["serve"], &settings);
+
+        let printed = text(&output.stderr);
+        assert_eq!(code(&output), Some(2), "{name}={value}: {printed}");
+        assert!(
+            printed.contains(&format!("`{key}`")),
+            "{name}={value}: {printed}"
+        );
+        assert!(!printed.contains("u:p@"), "{printed}");
+    }
+}
+
 #[test]
 fn a_key_that_does_not_exist_is_an_error_in_the_file_too() {
     let folder = TempDir::new().unwrap();

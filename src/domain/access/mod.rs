@@ -26,7 +26,10 @@ pub use router_refusal::RouterRefusal;
 pub use router_status::{DisconnectResult, RouterFault, RouterStatus};
 pub use serial::{NotASerial, Serial};
 pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session, SessionLimits};
-pub use tunnel::{TUNNEL_PREFIX, Tunnel, TunnelKeys, tunnel_address};
+pub use tunnel::{
+    TUNNEL_HOST_MAX, TUNNEL_PREFIX, Tunnel, TunnelKeys, is_in_tunnels, tunnel_address,
+    tunnel_network,
+};
 pub use unaccounted::{FirstAccept, UnaccountedRouter};
 pub use usage::{Allowance, Remaining, State, Usage};
 pub use voucher::{ALPHABET, CODE_LENGTH, Voucher, VoucherCode};

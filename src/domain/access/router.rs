@@ -207,6 +207,20 @@ pub enum RouterTaken {
     /// FreeRADIUS knows a router by its address before it reads the packet.
     #[error("the routers at one address share one secret, and this is another one")]
     Secret,
+    /// A tunnel may lead there.
+    #[error(
+        "the addresses of 10.213.0.0/16 are in tunnels to routers behind NAT: this router needs another one"
+    )]
+    TunnelAddress,
+    /// The same for a router that was there before the first tunnel.
+    #[error(
+        "tunnels have the addresses of 10.213.0.0/16, and another router is registered at one of them, or at a network \
+         that has some: `malipo router list` shows it; give it another address first"
+    )]
+    TunnelNetwork,
+    /// There are no more addresses.
+    #[error("every address of 10.213.0.0/16 is in a tunnel already")]
+    TunnelsFull,
 }
 
 impl NewRouter {

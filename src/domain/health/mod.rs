@@ -31,6 +31,10 @@ const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
 /// A task whose last failure is older counts as running again.
 const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
+/// A sandbox has written into the database of a live process, which a start would have refused.
+pub const SIMULATED: &str = "A sandbox has written vouchers that cost nothing into this database: stop it, and start once \
+     with malipo serve --adopt-sandbox, which revokes them";
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
 #[strum(serialize_all = "lowercase")]
@@ -63,8 +67,9 @@ pub fn alerts(
     let moment: Moment = &|at| moment(at, now, clock);
     // Nothing is known of the rows while the database cannot be read.
     let of_rows = match readings.database {
-        Database::Away => [const { None }; 7],
+        Database::Away => [const { None }; 8],
         Database::Answers => [
+            simulated(readings),
             gateway(readings, moment),
             held_back(readings, moment),
             sms_failing(readings, now, moment),
@@ -145,6 +150,12 @@ fn radius(readings: &Readings, moment: Moment) -> Option<Alert> {
 fn gateway(readings: &Readings, moment: Moment) -> Option<Alert> {
     let since = moment(readings.gateway_silent_since?);
     wrong(format!("ZenoPay not answering since {since}"))
+}
+
+/// As in readiness.
+fn simulated(readings: &Readings) -> Option<Alert> {
+    readings.has_simulated.then_some(())?;
+    wrong(SIMULATED)
 }
 
 fn held_back(readings: &Readings, moment: Moment) -> Option<Alert> {

@@ -22,6 +22,8 @@ pub struct Readings {
     pub database: Database,
     /// Why nothing is sold although it can be read, as the end of a sentence.
     pub not_selling: Option<String>,
+    /// A sandbox has written into this live database.
+    pub has_simulated: bool,
     /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.
     pub transaction_p95_ms: f64,
     /// ZenoPay has answered none of our last calls, and this was the first of those.

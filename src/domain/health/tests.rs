@@ -18,6 +18,7 @@ fn healthy() -> Readings {
     Readings {
         database: Database::Answers,
         not_selling: None,
+        has_simulated: false,
         transaction_p95_ms: 3.0,
         gateway_silent_since: None,
         sms_failing_since: None,
@@ -110,6 +111,7 @@ fn each_fault_has_its_sentence() {
         (Readings { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..healthy() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
         (Readings { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..healthy() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
         (Readings { not_selling: Some("the database is read-only".to_owned()), ..healthy() }, "Nothing is sold: the database is read-only"),
+        (Readings { has_simulated: true, ..healthy() }, SIMULATED),
         (Readings { not_listening_since: Some(early), ..healthy() }, "Other servers not heard since 11:02: guests see their sales a second late"),
         (Readings { front_door: FrontDoor { untrusted: Some((proxy, early)), ..FrontDoor::default() }, ..healthy() }, "X-Forwarded-For from 172.18.0.1, last at 11:02, does not count: if that is your proxy, add it to server.trusted_proxies, because all its guests count as one client"),
         (Readings { front_door: FrontDoor { unrouted_at: Some(last_night), ..FrontDoor::default() }, ..healthy() }, "A webhook came to an address that does not exist, last at 23 Nov, 23:02: see the log"),

@@ -88,6 +88,7 @@ fn readings(
             Some(_) => Database::Answers,
             None => Database::Away,
         },
+        has_simulated: overview.has_simulated,
         transaction_p95_ms: now.latency_ms.transaction.p95,
         gateway_silent_since: health.gateway_silent_since,
         sms_failing_since: health.sms_failing_since,

@@ -152,7 +152,7 @@ fn refusal(options: &PgConnectOptions, error: &sqlx::Error) -> String {
              `ALTER DATABASE {name} OWNER TO {user}`"
         ),
         Some("53300") => format!(
-            "{place} has no free connection ({said}); raise max_connections, malipo needs 26"
+            "{place} has no free connection ({said}); raise max_connections, malipo needs 27"
         ),
         Some("57P03") => format!("{place} cannot be used yet ({said}); wait until it has started"),
         _ if said.contains("no such database") => {

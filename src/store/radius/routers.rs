@@ -4,7 +4,10 @@ use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
 
-use crate::domain::access::{COA_PORT, NewRouter, Router, RouterKind, RouterTaken};
+use crate::domain::access::{
+    COA_PORT, NewRouter, Router, RouterAddress, RouterKind, RouterTaken, is_in_tunnels,
+    tunnel_address,
+};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
@@ -23,6 +26,17 @@ impl Store {
     pub async fn routers(&self) -> Result<Vec<Router>> {
         let found = sql::models(&self.db(), "ORDER BY id", []).await?;
         Ok(found.into_iter().map(router).collect())
+    }
+
+    /// The names of routers whose rows FreeRADIUS never finds: they were written by hand, in another spelling
+    /// of the address, or as a network without its limits.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn routers_never_found(&self) -> Result<Vec<String>> {
+        let rows: Vec<nas::Model> = sql::models(&self.db(), "ORDER BY id", []).await?;
+        let lost = rows.into_iter().filter(|row| !is_found(row));
+        Ok(lost.map(|row| router(row).name).collect())
     }
 
     /// Adds a router, for this operator.
@@ -145,6 +159,9 @@ async fn taken(
     old: Option<&nas::Model>,
 ) -> Result<Option<RouterTaken>> {
     let address = new.address.to_string();
+    if is_in_tunnels(new.address) && is_anothers_tunnel(txn, &address, old).await? {
+        return Ok(Some(RouterTaken::TunnelAddress));
+    }
     let rest = "WHERE id <> $1 AND (nasname = $2 OR shortname = $3)";
     let id = old.map_or(0, |row| row.id);
     let values = [id.into(), address.as_str().into(), new.name.as_str().into()];
@@ -165,6 +182,29 @@ async fn taken(
         Some(RouterTaken::Secret)
     } else {
         None
+    })
+}
+
+/// Whether there are tunnels, and the address is not the one that this router has in its own.
+async fn is_anothers_tunnel(
+    txn: &DatabaseTransaction,
+    address: &str,
+    old: Option<&nas::Model>,
+) -> Result<bool> {
+    // Router 0 is the server.
+    let hosts = "SELECT router_id, host FROM router_tunnels WHERE router_id IN (0, $1)";
+    let id = old.map_or(0, |row| row.id);
+    let ends: Vec<(i32, i32)> = sql::tuples(txn, hosts, [id.into()]).await?;
+    let is_own = |&(of, host): &(i32, i32)| of != 0 && tunnel_address(host).to_string() == address;
+    Ok(!ends.is_empty() && !ends.iter().any(is_own))
+}
+
+/// Whether the row is as malipo writes it, which is what FreeRADIUS's query compares.
+fn is_found(row: &nas::Model) -> bool {
+    let address = row.nasname.parse::<RouterAddress>();
+    address.is_ok_and(|address| {
+        let limits = (row.range_first.clone(), row.range_last.clone());
+        address.to_string() == row.nasname && address.range().unzip() == limits
     })
 }
 

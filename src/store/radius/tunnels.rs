@@ -7,7 +7,10 @@ use std::net::Ipv4Addr;
 use sea_orm::DatabaseTransaction;
 
 use super::routers::{entry, lock};
-use crate::domain::access::{Router, Tunnel, TunnelKeys, tunnel_address};
+use crate::domain::access::{
+    Router, RouterAddress, RouterTaken, TUNNEL_HOST_MAX, Tunnel, TunnelKeys, is_in_tunnels,
+    tunnel_address,
+};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
@@ -29,13 +32,13 @@ impl Store {
     /// router's.
     ///
     /// # Errors
-    /// As `Store::transaction`.
+    /// As `Store::transaction`; the inner error, if another router has an address in tunnels.
     pub async fn add_tunnel(
         &self,
         router: &Router,
         new_keys: [Secret; 2],
         operator: &str,
-    ) -> Result<TunnelKeys> {
+    ) -> Result<std::result::Result<TunnelKeys, RouterTaken>> {
         let (id, now) = (router.id, self.clock().now());
         let audit = entry(operator, "nas_tunnel", &router.name);
         self.transaction(move |txn| {
@@ -43,11 +46,18 @@ impl Store {
                 lock(txn).await?;
                 let known = "SELECT host FROM router_tunnels WHERE router_id = $1";
                 let host: Option<i32> = sql::tuple(txn, known, [id.into()]).await?;
+                if others_in_tunnels(txn, id).await? {
+                    return Ok(Err(RouterTaken::TunnelNetwork));
+                }
                 if host.is_none() {
                     let [server, own] = new_keys;
+                    let free: Option<Option<i32>> = sql::tuple(txn, FREE_HOST, []).await?;
+                    let free = free.flatten().unwrap_or(SERVER_HOST + 1);
+                    if free > TUNNEL_HOST_MAX {
+                        return Ok(Err(RouterTaken::TunnelsFull));
+                    }
                     add(txn, SERVER, SERVER_HOST, &server).await?;
-                    let free: Option<i32> = sql::tuple(txn, FREE_HOST, []).await?;
-                    add(txn, id, free.unwrap_or(SERVER_HOST + 1), &own).await?;
+                    add(txn, id, free, &own).await?;
                     audit_log::insert(txn, &audit, now).await?;
                 }
                 let keys = read(txn).await?;
@@ -57,7 +67,7 @@ impl Store {
                     let values = [own.address.to_string().into(), id.into()];
                     sql::execute(txn, follow, values).await?;
                 }
-                Ok(keys)
+                Ok(Ok(keys))
             })
         })
         .await
@@ -74,6 +84,17 @@ impl Store {
         let host: Option<i32> = sql::tuple(&self.db(), known, [router_id.into()]).await?;
         Ok(host.map(|_| tunnel_address(SERVER_HOST)))
     }
+}
+
+/// Whether another router than this one is registered in the network of tunnels without being there.
+async fn others_in_tunnels(txn: &DatabaseTransaction, id: i32) -> Result<bool> {
+    let all = "SELECT n.nasname, t.host FROM nas n LEFT JOIN router_tunnels t ON t.router_id = n.id \
+         WHERE n.id <> $1";
+    let others: Vec<(String, Option<i32>)> = sql::tuples(txn, all, [id.into()]).await?;
+    Ok(others.iter().any(|(address, host)| {
+        let is_there = address.parse::<RouterAddress>().is_ok_and(is_in_tunnels);
+        is_there && host.map(|host| tunnel_address(host).to_string()).as_ref() != Some(address)
+    }))
 }
 
 /// The first writer counts.

@@ -48,6 +48,8 @@ pub struct Overview {
     pub refusals: Refusals,
     /// Routers that let codes in and report no session.
     pub unaccounted_routers: Vec<UnaccountedRouter>,
+    /// In live mode: there are payments that a sandbox has simulated.
+    pub has_simulated: bool,
 }
 
 /// The health of ZenoPay and of the SMS provider.
@@ -79,6 +81,7 @@ impl Store {
             outbox_hold: self.outbox_hold().await?,
             refusals: self.refusals(now).await?,
             unaccounted_routers: self.unaccounted_routers(now).await?,
+            has_simulated: self.simulated_in_live().await?,
         })
     }
 

@@ -20,7 +20,7 @@ on_both_databases! {
     an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income,
 }
 
-const LIVE: [(&str, &str); 5] = [
+pub const LIVE: [(&str, &str); 5] = [
     ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
     ("MALIPO__ZENOPAY__MODE", "live"),
     ("MALIPO__ZENOPAY__API_KEY", KEY),

@@ -7,3 +7,4 @@ mod dates;
 mod floods;
 mod guesses;
 mod links;
+mod modes;

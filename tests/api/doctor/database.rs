@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 use malipo::config::Config;
 
 use super::check;
+use crate::command_line::text;
+use crate::harness::process::run;
 use crate::harness::{KEY, Kind, TestApp, TestDatabase, http_client};
 use crate::reconciling::eventually;
 use crate::webhook::fake::FakeZenoPay;
@@ -12,6 +14,7 @@ on_both_databases! {
     a_row_in_the_future_is_a_warning,
     what_cannot_be_read_is_a_failure_and_not_skipped,
     in_live_mode_the_clock_is_compared_with_zenopays,
+    a_router_whose_row_freeradius_never_finds_is_named,
     a_router_that_never_accounts_is_found,
 }
 
@@ -161,6 +164,38 @@ async fn in_live_mode_the_clock_is_compared_with_zenopays(kind: Kind) {
     sandbox.assert("clock", "ok", own);
     let compared = right.text("clock").contains("the database's");
     assert_eq!(compared, kind == Kind::Postgres, "{}", right.text("clock"));
+}
+
+async fn a_router_whose_row_freeradius_never_finds_is_named(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let settings = [("MALIPO__DATABASE__URL", app.database.url.as_str())];
+    for (address, name) in [("10.9.0.0/24", "a"), ("any", "b"), ("10.9.1.1", "c")] {
+        let added = run(&["router", "add", address, "--name", name], &settings);
+        assert!(added.status.success(), "{}", text(&added.stderr));
+    }
+    let by_hand = async |name: &str, address: &str| {
+        let router = format!(
+            "INSERT INTO nas (nasname, shortname, type, secret) \
+             VALUES ('{address}', '{name}', 'other', 'the-secret')"
+        );
+        app.database.execute(&router).await;
+    };
+    by_hand("address", "10.9.2.1").await;
+    let sound = checked(&app.database);
+    for (name, address) in [
+        ("network", "10.9.3.0/24"),
+        ("loud", "ANY"),
+        ("spelled", "FD00:0::1"),
+        ("host", "router.example"),
+        ("narrow", "10.9.4.1/32"),
+    ] {
+        by_hand(name, address).await;
+    }
+    let lost = checked(&app.database);
+
+    sound.assert("routers", "ok", "each router");
+    lost.assert("routers", "failed", "network, loud, spelled, host, narrow:");
+    app.stop().await;
 }
 
 async fn a_router_that_never_accounts_is_found(kind: Kind) {

@@ -11,6 +11,8 @@ use crate::harness::{Kind, TestDatabase};
 on_both_databases! {
     a_secret_comes_from_standard_input_and_a_script_is_printed_again,
     a_router_behind_nat_is_given_a_tunnel_once,
+    no_router_is_registered_at_an_address_in_tunnels,
+    a_tunnel_beyond_the_last_address_is_refused,
 }
 
 /// Runs `malipo router` with this text on its standard input.
@@ -87,6 +89,68 @@ async fn a_secret_comes_from_standard_input_and_a_script_is_printed_again(kind: 
         Some(0)
     );
     assert_eq!(database.count("SELECT COUNT(*) FROM nas").await, 0);
+}
+
+async fn no_router_is_registered_at_an_address_in_tunnels(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let run = |arguments: &[&str]| router(&database, arguments, "");
+    let refused = |arguments: &[&str]| {
+        let (code, text) = run(arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
+        assert!(text.contains("10.213.0.0/16"), "{text}");
+    };
+    let done = |arguments: &[&str]| {
+        let (code, text) = run(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+    };
+    done(&["add", "any", "--name", "bar"]);
+    for address in ["10.213.0.2", "10.213.4.0/24", "10.0.0.0/8"] {
+        done(&["add", address, "--name", "there"]);
+        refused(&["script", "bar", "--wireguard"]);
+        done(&["remove", "there"]);
+    }
+    assert_eq!(
+        database.count("SELECT COUNT(*) FROM router_tunnels").await,
+        0
+    );
+
+    done(&["script", "bar", "--wireguard"]);
+
+    for address in [
+        "10.213.0.1",
+        "10.213.0.2",
+        "10.213.9.9",
+        "10.213.4.0/24",
+        "10.0.0.0/8",
+    ] {
+        refused(&["add", address, "--name", "there"]);
+    }
+    for (address, name) in [
+        ("10.212.0.1", "pool"),
+        ("any", "kiosk"),
+        ("10.8.0.0/14", "lan"),
+    ] {
+        done(&["add", address, "--name", name]);
+    }
+    done(&["script", "bar", "--wireguard"]);
+    done(&["script", "kiosk", "--wireguard"]);
+}
+
+async fn a_tunnel_beyond_the_last_address_is_refused(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let add = router(&database, &["add", "any", "--name", "bar"], "");
+    assert_eq!(add.0, Some(0), "{}", add.1);
+    let all = "INSERT INTO router_tunnels (router_id, host, private_key) \
+         WITH RECURSIVE ends(host) AS (SELECT 1 UNION ALL SELECT host + 1 FROM ends WHERE host < 65534) \
+         SELECT CASE host WHEN 1 THEN 0 ELSE 100000 + host END, host, 'x' FROM ends";
+    assert_eq!(database.execute(all).await, 65_534);
+
+    let (code, text) = router(&database, &["script", "bar", "--wireguard"], "");
+
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("in a tunnel already"), "{text}");
+    let nas = "SELECT nasname FROM nas";
+    assert_eq!(database.text(nas).await.as_deref(), Some("any"));
 }
 
 async fn a_router_behind_nat_is_given_a_tunnel_once(kind: Kind) {

@@ -10,7 +10,7 @@ use crate::doctor::check;
 use crate::harness::process::run;
 use crate::harness::{Kind, TestApp, http_client};
 
-/// A self-signed certificate for localhost.
+/// A self-signed certificate for localhost and for the public name.
 struct SelfMade {
     folder: TempDir,
 }
@@ -22,7 +22,7 @@ impl SelfMade {
         std::fs::write(
             &minimal,
             "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
-             [ext]\nsubjectAltName=DNS:localhost\n",
+             [ext]\nsubjectAltName=DNS:localhost,DNS:wifi.example\n",
         )
         .unwrap();
         let made = Command::new("openssl")
@@ -54,7 +54,7 @@ async fn serve_with(made: &SelfMade) -> TestApp {
         config.zenopay.mode = malipo::config::Mode::Live;
         config.zenopay.api_key = Some(Secret::new("a-key-of-live-mode"));
         config.zenopay.base_url = "http://127.0.0.1:9".parse().unwrap();
-        config.server.public_url = Some("https://localhost".parse().unwrap());
+        config.server.public_url = Some("https://wifi.example".parse().unwrap());
         config.server.tls_cert = Some(made.path("cert.pem"));
         config.server.tls_key = Some(made.path("key.pem"));
     })
@@ -92,7 +92,7 @@ fn an_unusable_certificate_is_reported_in_one_sentence_that_names_the_key() {
     let live = [
         ("MALIPO__ZENOPAY__MODE", "live"),
         ("MALIPO__ZENOPAY__API_KEY", "a-key-of-live-mode"),
-        ("MALIPO__SERVER__PUBLIC_URL", "https://localhost"),
+        ("MALIPO__SERVER__PUBLIC_URL", "https://wifi.example"),
         ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
     ];
     let both = |cert, key| {
@@ -135,7 +135,7 @@ async fn malipo_check_names_a_certificate_that_is_not_trusted() {
             ("MALIPO__ZENOPAY__MODE", "live"),
             ("MALIPO__ZENOPAY__API_KEY", "a-key-of-live-mode"),
             ("MALIPO__ZENOPAY__BASE_URL", &base),
-            ("MALIPO__SERVER__PUBLIC_URL", &base),
+            ("MALIPO__SERVER__PUBLIC_URL", "https://wifi.example"),
         ])
     });
 

@@ -11,18 +11,19 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAcce
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::domain::catalog::CURRENCY;
 use crate::domain::clean_text::clean;
 use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, ReportedStatus};
 use crate::domain::people::Personal;
 
 const AMOUNT: &str = "amount";
+const CURRENCY_FIELD: &str = "currency";
 const ORDER_ID: &str = "order_id";
 const PAYMENT_STATUS: &str = "payment_status";
-/// The fields that are read, beside the amount. All others are skipped.
-const PLAIN_FIELDS: [&str; 9] = [
+/// The fields that are read, beside the amount and its currency. All others are skipped.
+const PLAIN_FIELDS: [&str; 8] = [
     ORDER_ID,
     PAYMENT_STATUS,
-    "currency",
     "reference",
     "transid",
     "channel",
@@ -30,6 +31,8 @@ const PLAIN_FIELDS: [&str; 9] = [
     "msisdn",
     "phone",
 ];
+/// Characters kept of a currency that is not ours, for the alert.
+const CURRENCY_CHARS: usize = 16;
 /// Characters kept of a word, for the journal.
 const WORD_CHARS: usize = 64;
 /// Characters kept of an id, a reference, a channel or a phone.
@@ -81,6 +84,7 @@ impl<'de> Deserialize<'de> for Scalar {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PaymentFields {
     amount: ReportedAmount,
+    currency: Option<String>,
     plain: HashMap<&'static str, Scalar>,
     /// `order_id` or `payment_status` was given twice: it is not known which one is meant.
     pub(super) ambiguous: bool,
@@ -117,7 +121,7 @@ impl PaymentFields {
             word: ReportedStatus::read(word),
             raw_word: clean(word, WORD_CHARS)?,
             amount: self.amount.clone(),
-            currency: self.id("currency").map(|code| code.to_ascii_uppercase()),
+            currency: self.currency.clone(),
             reference: self.id("reference"),
             transid: self.id("transid"),
             channel: self.id("channel").or_else(|| self.id("payment_method")),
@@ -129,6 +133,8 @@ impl PaymentFields {
     pub(super) fn put_text(&mut self, name: &str, value: String) {
         if name == AMOUNT {
             self.amount = ReportedAmount::read(&value);
+        } else if name == CURRENCY_FIELD {
+            self.currency = currency(&value);
         } else if let Some(name) = plain_field(name) {
             self.put(name, Scalar::Text(value));
         }
@@ -179,6 +185,33 @@ fn json_amount(sent: &str) -> ReportedAmount {
     }
 }
 
+/// Reads the JSON value of the currency. One that is no text is no shilling.
+fn json_currency(sent: &str) -> Option<String> {
+    match serde_json::from_str::<Option<String>>(sent) {
+        Ok(text) => currency(&text?),
+        Err(_) => Some(odd_currency(sent)),
+    }
+}
+
+/// The code in upper case; `None` if the text is empty. Only `TZS` as it was sent is the shilling: a text that
+/// becomes it by cleaning is another currency, and so is anything else.
+fn currency(sent: &str) -> Option<String> {
+    let code = sent.trim();
+    (!code.is_empty()).then(|| match code.eq_ignore_ascii_case(CURRENCY) {
+        true => CURRENCY.to_owned(),
+        false => odd_currency(code),
+    })
+}
+
+/// A currency that is not ours, as operators are shown it.
+fn odd_currency(sent: &str) -> String {
+    let shown = clean(sent, CURRENCY_CHARS).unwrap_or_default();
+    match shown.to_ascii_uppercase() {
+        code if code.is_empty() || code == CURRENCY => format!("{code}?"),
+        code => code,
+    }
+}
+
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
@@ -195,6 +228,8 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 // As it was sent: 1e400 fits no type of ours, and a list or an object is shown to
                 // operators.
                 fields.amount = json_amount(map.next_value::<&RawValue>()?.get());
+            } else if name == CURRENCY_FIELD {
+                fields.currency = json_currency(map.next_value::<&RawValue>()?.get());
             } else if let Some(name) = plain_field(&name) {
                 fields.put(name, map.next_value()?);
             } else {

@@ -61,7 +61,7 @@ fn what_is_empty_null_or_no_plain_value_counts_as_absent() {
         "[\"x\"]",
         "\"\\u0000\"",
     ] {
-        let fields = ["currency", "reference", "transid", "channel", "msisdn"]
+        let fields = ["reference", "transid", "channel", "msisdn"]
             .map(|name| format!("\"{name}\":{value}"))
             .join(",");
         let report = report(&fields);
@@ -105,6 +105,37 @@ fn an_amount_is_whole_shillings_or_absent_or_kept_as_it_was_sent() {
     }
     let form = read("order_id=A&payment_status=PAID&amount=+2%2C000.00").unwrap();
     assert_eq!(form.report.amount, whole(2_000));
+}
+
+#[test]
+fn a_currency_is_absent_only_if_it_is_null_or_empty() {
+    for (sent, expected) in [
+        ("null", None),
+        ("\"\"", None),
+        ("\" \"", None),
+        ("\"TZS\"", Some("TZS")),
+        ("\" tzs \"", Some("TZS")),
+        ("\"usd\"", Some("USD")),
+        ("true", Some("TRUE")),
+        ("834", Some("834")),
+        ("1e400", Some("1E400")),
+        ("[\"TZS\"]", Some("[\"TZS\"]")),
+        ("{}", Some("{}")),
+        ("\"\\u0000\"", Some("?")),
+        ("\"TZ\\u0000S\"", Some("TZS?")),
+        ("\"\\ud83d\"", Some("\"\\UD83D\"")),
+        ("\"shillings of Tanzania\"", Some("SHILLINGS OF TAN")),
+    ] {
+        let report = report(&format!("\"currency\":{sent}"));
+        assert_eq!(report.currency.as_deref(), expected, "{sent}");
+    }
+    let form = |currency: &str| {
+        let body = format!("order_id=A&payment_status=PAID&currency={currency}");
+        read(&body).unwrap().report.currency
+    };
+    assert_eq!(form(""), None);
+    assert_eq!(form("+tzs"), Some("TZS".to_owned()));
+    assert_eq!(form("%00"), Some("?".to_owned()));
 }
 
 #[test]
