@@ -143,6 +143,9 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
     };
     assert_eq!([ended(&used_code).await, ended(&old).await], [1, 1]);
     assert_eq!(ended(&real_code).await, 0);
+    // Not by the job that ends the sessions of revoked vouchers later.
+    let by_adoption = "SELECT voucher_code FROM outbox_messages WHERE reason = 'sandbox'";
+    assert!(database.texts(by_adoption).await.contains(&used_code));
     let waiting = format!(
         "SELECT COUNT(*) FROM sms_messages WHERE state IN ('queued', 'failed') \
          AND payment_id <> (SELECT id FROM payments WHERE {})",

@@ -40,3 +40,17 @@ async fn systemd_is_notified_when_the_server_serves_and_when_it_stops() {
     );
     assert_eq!(process.wait(), Some(0));
 }
+
+#[test]
+fn the_unit_limits_what_the_server_may_take_of_the_machine() {
+    let unit = include_str!("../../../deploy/systemd/malipo.service");
+
+    for key in ["MemoryMax", "LimitNOFILE", "TasksMax"] {
+        let mut values = unit.lines().filter_map(|line| line.split_once('='));
+        let value = values
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value);
+        let is_limit = value.is_some_and(|value| value.starts_with(|c: char| c.is_ascii_digit()));
+        assert!(is_limit, "{key} is {value:?}");
+    }
+}
