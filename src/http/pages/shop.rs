@@ -109,7 +109,7 @@ pub async fn back(visitor: Visitor) -> HttpResponse {
 pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let package = form.field("package").rsplit_once(':');
-    let draft = Draft {
+    let mut draft = Draft {
         package: package.map(|(code, _)| code.to_owned()),
         phone: form.typed("phone"),
         key: form.field("key").to_owned(),
@@ -120,6 +120,8 @@ pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
             None => attempt(&visitor, purchase, draft, &form).await,
         },
         Err(notice) => {
+            // Nothing was bought with this key, and another page may have chosen it.
+            draft.key.clear();
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             form_page(&visitor, status, draft, Some(notice)).await
         }
