@@ -18,41 +18,42 @@ before(async () => {
 });
 after(endAll);
 
-async function judge(page, answer, viewport) {
+const views = {
+  'a phone': { viewport: PHONE, colorScheme: 'light' },
+  'a desk': { viewport: DESKTOP, colorScheme: 'light' },
+  'a desk at night': { viewport: DESKTOP, colorScheme: 'dark' },
+};
+
+/** Judges the page that is open in each view. */
+async function judge(page, answer) {
   await assertValid(page, answer);
-  await assertFits(page, viewport.width);
-  await assertAccessible(page);
   assertPolicy(answer);
+  for (const [where, { viewport, colorScheme }] of Object.entries(views)) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await assertFits(page, viewport.width, where);
+    await assertAccessible(page, where);
+  }
   assertClean(page, { allowed: ['Failed to load resource'] });
 }
 
-const views = [
-  ['a phone', { viewport: PHONE }],
-  ['a desk', { viewport: DESKTOP }],
-  ['a desk at night', { viewport: DESKTOP, colorScheme: 'dark' }],
-];
-
 for (const [name, reach] of Object.entries(consoleStates)) {
-  for (const [where, options] of views) {
-    test(`${name} is valid, accessible and fits ${where}`, async () => {
-      const page = await operator(browser, server, options);
-      await judge(page, await reach(page, server), options.viewport);
-      await page.context().close();
-    });
-  }
-}
-
-for (const [where, options] of views) {
-  test(`the log-in is valid, accessible and fits ${where}, also when the token is wrong`, async () => {
-    const own = await Server.start();
-    const page = await guest(browser, own, options);
-    await judge(page, await page.goto(own.url('/operator/login')), options.viewport);
-
-    const answered = page.waitForResponse((answer) => answer.status() === 401);
-    await logIn(page, 'wrong');
-    await page.getByRole('alert').waitFor();
-    await judge(page, await answered, options.viewport);
+  test(`${name} is valid, accessible and fits a phone and a desk, by day and at night`, async () => {
+    const page = await operator(browser, server, { viewport: PHONE });
+    await judge(page, await reach(page, server));
     await page.context().close();
-    await own.stop();
   });
 }
+
+test('the log-in is valid, accessible and fits a phone and a desk, also when the token is wrong', async () => {
+  const own = await Server.start();
+  const page = await guest(browser, own, { viewport: PHONE });
+  await judge(page, await page.goto(own.url('/operator/login')));
+
+  const answered = page.waitForResponse((answer) => answer.status() === 401);
+  await logIn(page, 'wrong');
+  await page.getByRole('alert').waitFor();
+  await judge(page, await answered);
+  await page.context().close();
+  await own.stop();
+});

@@ -1,18 +1,17 @@
 //! A database for each test: a file in a temporary folder, or a new database in the throw-away
 //! PostgreSQL that `scripts/with-postgres` starts.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use tempfile::TempDir;
-use uuid::Uuid;
 
 use super::SaleCounts;
+use super::templates::{connect, copy_file, copy_on_server, create_on_server, url_of};
 use super::waiting::GIVE_UP_AFTER;
 
 /// Which database a test runs on.
@@ -40,7 +39,7 @@ pub struct Place {
 impl Place {
     /// Opens the database that was created at this address.
     pub async fn open(self) -> TestDatabase {
-        let look = Database::connect(quiet(&self.url)).await.unwrap();
+        let look = connect(&self.url).await;
         TestDatabase {
             url: self.url,
             kind: self.kind,
@@ -56,11 +55,11 @@ impl TestDatabase {
         match kind {
             Kind::Sqlite => {
                 let place = Self::reserve(kind).await;
-                copy_migrated_file(&place.url).await;
+                copy_file("migrated", file_of(&place.url).as_ref(), migrate).await;
                 place.open().await
             }
             Kind::Postgres => {
-                let url = create_on_server(Some(MIGRATED)).await;
+                let url = copy_on_server("migrated", migrate).await;
                 let place = Place {
                     url,
                     kind,
@@ -83,7 +82,7 @@ impl TestDatabase {
         let (url, folder) = match kind {
             Kind::Sqlite => {
                 let folder = TempDir::new().unwrap();
-                let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
+                let url = url_of(&folder.path().join("malipo.db"));
                 (url, Some(folder))
             }
             Kind::Postgres => (create_on_server(None).await, None),
@@ -260,7 +259,7 @@ impl TestDatabase {
 
     /// Another connection, for a test that holds a lock.
     pub async fn connect(&self) -> DatabaseConnection {
-        Database::connect(quiet(&self.url)).await.unwrap()
+        connect(&self.url).await
     }
 
     /// Another writing transaction, for a test that holds a lock. On SQLite it takes the write lock
@@ -316,94 +315,12 @@ impl TestDatabase {
     }
 }
 
-/// The server's base URL; without it a test that needs PostgreSQL fails with a message.
-pub fn server_url() -> String {
-    std::env::var("MALIPO_TEST_POSTGRES").expect(
-        "MALIPO_TEST_POSTGRES is not set: run `./scripts/test`, or `scripts/with-postgres cargo nextest run`",
-    )
-}
-
-/// The database of the throw-away server that the others are copied from.
-const MIGRATED: &str = "migrated";
-
-/// Creates a database, empty or as a copy. The migrations take longer than many a test, so they run once.
-async fn create_on_server(template: Option<&str>) -> String {
-    let server = server_url();
-    let name = format!("test_{}", Uuid::new_v4().simple());
-    let admin = Database::connect(quiet(&format!("{server}/postgres")))
-        .await
-        .unwrap();
-    let create = match template {
-        None => format!("CREATE DATABASE {name}"),
-        Some(template) => {
-            make_template(&server, &admin, template).await;
-            format!("CREATE DATABASE {name} TEMPLATE {template}")
-        }
-    };
-    admin.execute_unprepared(&create).await.unwrap();
-    admin.close().await.unwrap();
-    format!("{server}/{name}")
-}
-
-/// Makes the template, unless the process of another test has.
-async fn make_template(server: &str, admin: &DatabaseConnection, template: &str) {
-    let exists = format!("SELECT 1 AS one FROM pg_database WHERE datname = '{template}'");
-    let exists = || Statement::from_string(DbBackend::Postgres, exists.clone());
-    if admin.query_one_raw(exists()).await.unwrap().is_some() {
-        return;
-    }
-    // The lock ends with the transaction, and `CREATE DATABASE` needs a connection without one.
-    let lock = admin.begin().await.unwrap();
-    lock.execute_unprepared("SELECT pg_advisory_xact_lock(1)")
-        .await
-        .unwrap();
-    if admin.query_one_raw(exists()).await.unwrap().is_none() {
-        let unfinished = format!("{template}_{}", Uuid::new_v4().simple());
-        let create = format!("CREATE DATABASE {unfinished}");
-        admin.execute_unprepared(&create).await.unwrap();
-        migration::up(&format!("{server}/{unfinished}"))
-            .await
-            .unwrap();
-        let finished = format!("ALTER DATABASE {unfinished} RENAME TO {template}");
-        admin.execute_unprepared(&finished).await.unwrap();
-    }
-    lock.commit().await.unwrap();
-}
-
-/// Copies a migrated file that the tests of a run share. Its name has the run's id, so that no run
-/// uses the schema of an earlier one.
-async fn copy_migrated_file(url: &str) {
-    let file = file_of(url);
-    let Ok(run) = std::env::var("NEXTEST_RUN_ID") else {
-        migration::up(url).await.unwrap();
-        return;
-    };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let template = format!("migrated-{run}.db");
-    if std::fs::copy(folder.join(&template), file).is_ok() {
-        return;
-    }
+async fn migrate(url: &str) {
     migration::up(url).await.unwrap();
-    for other in std::fs::read_dir(folder).unwrap().flatten() {
-        let name = other.file_name().into_string().unwrap();
-        if name.starts_with("migrated-") && name != template {
-            // Of an earlier run. Another test may have removed it meanwhile.
-            let _ = std::fs::remove_file(other.path());
-        }
-    }
-    let unfinished = folder.join(format!("unfinished-{}", Uuid::new_v4().simple()));
-    std::fs::copy(file, &unfinished).unwrap();
-    std::fs::rename(&unfinished, folder.join(&template)).unwrap();
 }
 
 /// The path in a URL of SQLite.
 fn file_of(url: &str) -> &str {
     let file = url.trim_start_matches("sqlite://");
     file.split('?').next().unwrap()
-}
-
-fn quiet(url: &str) -> sea_orm::ConnectOptions {
-    let mut options = sea_orm::ConnectOptions::new(url);
-    options.sqlx_logging(false).max_connections(2);
-    options
 }

@@ -22,6 +22,8 @@ mod radclient;
 pub mod radius_packet;
 pub mod router;
 mod sale_counts;
+#[path = "../../shared/templates.rs"]
+mod templates;
 mod waiting;
 
 pub use answer::Answer;

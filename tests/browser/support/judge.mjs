@@ -20,19 +20,19 @@ export async function assertValid(page, answer) {
   }
 }
 
-/** Asserts that the page needs no horizontal scrolling. */
-export async function assertFits(page, width) {
+/** Asserts that the page needs no horizontal scrolling; `where` names the view in the message. */
+export async function assertFits(page, width, where = '') {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(wide <= width, `${wide} pixels wide, of ${width}`);
+  assert.ok(wide <= width, `${where} ${wide} pixels wide, of ${width}`);
 }
 
-/** Asserts that axe-core finds nothing but minor faults. */
-export async function assertAccessible(page) {
-  // Evaluated by the debugger, to which the page's policy does not apply.
-  await page.evaluate(axe);
+/** Asserts that axe-core finds nothing but minor faults; `where` names the view in the message. */
+export async function assertAccessible(page, where = '') {
+  // Evaluated by the debugger, to which the page's policy does not apply. Once per document.
+  if (!await page.evaluate(() => 'axe' in window)) { await page.evaluate(axe); }
   const found = await page.evaluate(() => window.axe.run());
   const bad = found.violations.filter(({ impact }) => impact !== 'minor');
-  const faults = bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  const faults = bad.map(({ id, nodes }) => `${where} ${id}: ${nodes.map(({ html }) => html).join(' ')}`);
   assert.deepEqual(faults, []);
 }
 

@@ -1,16 +1,14 @@
 //! Empty databases with the schema, for tests inside the store.
 
-use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
-use uuid::Uuid;
 
+use super::templates::{copy_file, copy_on_server, url_of};
 use crate::config::DatabaseConfig;
 use crate::domain::people::Secret;
 use crate::store::Store;
 
-/// Brings a database up to date and opens it.
+/// Opens a database that has its schema.
 pub(in crate::store) async fn open(url: String) -> Store {
-    migration::up(&url).await.unwrap();
     let config = DatabaseConfig {
         url: Secret::new(url),
         auto_migrate: false,
@@ -22,22 +20,16 @@ pub(in crate::store) async fn open(url: String) -> Store {
 /// A store on a file of its own, which is deleted with its folder.
 pub(in crate::store) async fn sqlite() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
-    (open(url).await, folder)
+    let file = folder.path().join("malipo.db");
+    copy_file("migrated", &file, migrate).await;
+    (open(url_of(&file)).await, folder)
 }
 
 /// The URL of a new database in the PostgreSQL that `scripts/with-postgres` starts.
 pub(in crate::store) async fn on_postgres() -> String {
-    let server = std::env::var("MALIPO_TEST_POSTGRES")
-        .expect("MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`");
-    let name = format!("store_{}", Uuid::new_v4().simple());
-    let admin = Database::connect(format!("{server}/postgres"))
-        .await
-        .unwrap();
-    admin
-        .execute_unprepared(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
-    admin.close().await.unwrap();
-    format!("{server}/{name}")
+    copy_on_server("migrated", migrate).await
+}
+
+async fn migrate(url: &str) {
+    migration::up(url).await.unwrap();
 }

@@ -2,3 +2,5 @@
 
 pub(in crate::store) mod migrated;
 pub(in crate::store) mod plans;
+#[path = "../../../../tests/shared/templates.rs"]
+mod templates;

@@ -3,9 +3,10 @@
 //!
 //! PostgreSQL is named by `MALIPO_TEST_POSTGRES`, as `scripts/with-postgres` sets it.
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
-use uuid::Uuid;
+
+use super::templates::{connect, copy_file, copy_on_server, url_of};
 
 /// A filled database.
 pub(in crate::store) struct FilledDatabase {
@@ -23,37 +24,29 @@ impl FilledDatabase {
 
     async fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
-        let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
-        let db = filled(&url, "strftime('%Y-%m-%dT%H:%M:%f+00:00', '2026-01-01', '+' || (i * 15) || ' minutes')",
-            "randomblob(16)", "x''", "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n)").await;
+        let file = folder.path().join("malipo.db");
+        let fill_file = async |url: &str| {
+            fill(url, "strftime('%Y-%m-%dT%H:%M:%f+00:00', '2026-01-01', '+' || (i * 15) || ' minutes')",
+                "randomblob(16)", "x''", "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n)").await;
+        };
+        copy_file("filled", &file, fill_file).await;
         Self {
-            db,
+            db: connect(&url_of(&file)).await,
             _folder: Some(folder),
         }
     }
 
     async fn postgres() -> Self {
-        let server = std::env::var("MALIPO_TEST_POSTGRES").expect(
-            "MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`",
-        );
-        let name = format!("plans_{}", Uuid::new_v4().simple());
-        let admin = Database::connect(format!("{server}/postgres"))
-            .await
-            .unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        admin.close().await.unwrap();
-        let db = filled(
-            &format!("{server}/{name}"),
-            "timestamptz '2026-01-01T00:00:00Z' + i * interval '15 minutes'",
-            "gen_random_uuid()",
-            "''::bytea",
-            "generate_series(1, 20000) AS n(i)",
-        )
-        .await;
-        Self { db, _folder: None }
+        let fill_database = async |url: &str| {
+            let at = "timestamptz '2026-01-01T00:00:00Z' + i * interval '15 minutes'";
+            let numbers = "generate_series(1, 20000) AS n(i)";
+            fill(url, at, "gen_random_uuid()", "''::bytea", numbers).await;
+        };
+        let url = copy_on_server("filled", fill_database).await;
+        Self {
+            db: connect(&url).await,
+            _folder: None,
+        }
     }
 
     pub fn db(&self) -> &DatabaseConnection {
@@ -81,9 +74,9 @@ impl FilledDatabase {
     }
 }
 
-async fn filled(url: &str, at: &str, id: &str, body: &str, numbers: &str) -> DatabaseConnection {
+async fn fill(url: &str, at: &str, id: &str, body: &str, numbers: &str) {
     migration::up(url).await.unwrap();
-    let db = Database::connect(url).await.unwrap();
+    let db = connect(url).await;
     let sold = "CASE WHEN i % 200 = 0 THEN 'PENDING' WHEN i % 200 = 1 THEN 'HELD' WHEN i % 200 = 2 THEN 'REFUNDED' ELSE 'COMPLETED' END";
     // FreeRADIUS writes seconds since 1970 on SQLite.
     let session = match db.get_database_backend() {
@@ -106,5 +99,6 @@ async fn filled(url: &str, at: &str, id: &str, body: &str, numbers: &str) -> Dat
     ] {
         db.execute_unprepared(&text).await.unwrap();
     }
-    db
+    // A copy of a database with connections is refused, and one of a file would miss its log.
+    db.close().await.unwrap();
 }

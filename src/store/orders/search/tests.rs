@@ -32,17 +32,7 @@ impl FilledDatabase {
     }
 
     async fn postgres() -> Self {
-        let server = std::env::var("MALIPO_TEST_POSTGRES").expect(
-            "MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`",
-        );
-        let name = format!("search_{}", uuid::Uuid::new_v4().simple());
-        let admin = sea_orm::Database::connect(format!("{server}/postgres"))
-            .await
-            .unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        admin.execute_unprepared(&create).await.unwrap();
-        admin.close().await.unwrap();
-        Self::of(migrated::open(format!("{server}/{name}")).await, None).await
+        Self::of(migrated::open(migrated::on_postgres().await).await, None).await
     }
 
     /// Most are COMPLETED, one in fifty FAILED, one in five hundred HELD; forty phones.
