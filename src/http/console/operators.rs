@@ -5,7 +5,8 @@ use askama::Template;
 
 use super::access_acts::prove;
 use super::{
-    Caller, Code, Form, Page, PageContext, Problem, Section, html, in_path, next_page, refused, shown,
+    Caller, Code, Form, Page, PageContext, Problem, Section, html, in_path, next_page, refused,
+    shown,
 };
 use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
