@@ -212,8 +212,8 @@ async fn notice_for(
     }
 }
 
-/// The page with the form: it has what the guest has entered, and `notice`. A form that made no
-/// order keeps its key.
+/// The page with the form: it has what the guest has entered, and `notice`. A form whose purchase failed
+/// keeps its key.
 async fn form_page(
     visitor: &Visitor,
     status: StatusCode,

@@ -122,13 +122,18 @@ impl FakeZenoPay {
         change: impl FnOnce(&mut Config),
     ) -> TestApp {
         TestApp::start_on(database, |config| {
-            config.zenopay.mode = Mode::Live;
-            config.zenopay.base_url = self.url.clone();
-            config.zenopay.api_key = Some(Secret::new(KEY));
-            config.zenopay.asks_per_sec = 50;
+            self.serve(config);
             change(config);
         })
         .await
+    }
+
+    /// Configures live mode with this ZenoPay.
+    pub fn serve(&self, config: &mut Config) {
+        config.zenopay.mode = Mode::Live;
+        config.zenopay.base_url = self.url.clone();
+        config.zenopay.api_key = Some(Secret::new(KEY));
+        config.zenopay.asks_per_sec = 50;
     }
 
     /// Buys `daily` in that shop.
