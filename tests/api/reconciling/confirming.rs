@@ -205,7 +205,7 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(Kind::Postgres, |_| {}).await;
     let mut others = config(&app.database.url);
-    zenopay.serve(&mut others);
+    zenopay.configure(&mut others);
     let other_server = App::start(others, None).await.unwrap();
     let order = sell(&zenopay, &app).await;
     let order_id = order.id.parse().unwrap();

@@ -122,14 +122,14 @@ impl FakeZenoPay {
         change: impl FnOnce(&mut Config),
     ) -> TestApp {
         TestApp::start_on(database, |config| {
-            self.serve(config);
+            self.configure(config);
             change(config);
         })
         .await
     }
 
     /// Configures live mode with this ZenoPay.
-    pub fn serve(&self, config: &mut Config) {
+    pub fn configure(&self, config: &mut Config) {
         config.zenopay.mode = Mode::Live;
         config.zenopay.base_url = self.url.clone();
         config.zenopay.api_key = Some(Secret::new(KEY));
