@@ -95,6 +95,15 @@ async fn sold_although_refused(app: &TestApp) -> TestOrder {
     order
 }
 
+/// Makes this a payment that ZenoPay itself has reported.
+async fn reported_by_zenopay(app: &TestApp, order: &TestOrder) {
+    let is_real = format!(
+        "DELETE FROM sandbox_payments WHERE order_id = '{}'",
+        order.id
+    );
+    assert_eq!(app.database.execute(&is_real).await, 1);
+}
+
 async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (used, replaced, real) = (sold(&app).await, sold(&app).await, sold(&app).await);
@@ -115,12 +124,7 @@ async fn an_adopted_sandbox_gives_nothing_away_and_its_payments_are_no_income(ki
     session(&app, kind, &old, "AA-BB-CC-00-11-23").await;
     let real_code = true_code(&app, &real).await;
     session(&app, kind, &real_code, "AA-BB-CC-00-11-24").await;
-    // A payment that ZenoPay itself has reported.
-    let is_real = format!(
-        "DELETE FROM sandbox_payments WHERE order_id = '{}'",
-        real.id
-    );
-    assert_eq!(app.database.execute(&is_real).await, 1);
+    reported_by_zenopay(&app, &real).await;
     let refused = sold_although_refused(&app).await;
     claim(&app, &real).await;
     let database = app.stop().await;
