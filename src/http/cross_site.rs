@@ -26,7 +26,7 @@ const OF_GUESTS: [&str; 7] = [
 /// Below it are the forms with a key that only a session of the console knows.
 const CONSOLE: &str = "/operator";
 
-/// The console's one form without a key: nobody is known yet whose key it could have.
+/// The console's only form without a key, because a key belongs to a session, and there is none before it.
 const LOG_IN: &str = "/operator/login";
 
 /// Refuses a write that another site makes a browser send.

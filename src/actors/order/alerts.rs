@@ -5,8 +5,8 @@ use crate::domain::order::{Decision, Level, OrderId, Remark};
 use crate::gateways::zenopay::proof::Proof;
 use crate::store::{DeliveryRecord, Store, StoreError};
 
-/// With this many alerts an operator looks at an order anyway. An order's own URL adds no more: who has it
-/// can invent any number of references.
+/// An operator looks at an order that has this many alerts. Webhooks without the key then add no more,
+/// because their sender can invent any number of references.
 const ALERTS_MAX: usize = 5;
 
 /// Leaves out the alerts that the order's timeline has already, and those that are too many. The
